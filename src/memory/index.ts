@@ -1,0 +1,10 @@
+/**
+ * Guest memory and guests, with no notion of migration: RAM blocks, dirty bitmaps, page kernels, guests. Needs nothing of
+ * Node; what reads files or uses its cryptography is in `node.ts`.
+ */
+export * from './dirty-bitmap.ts'
+export * from './guest.ts'
+export * from './guest-memory.ts'
+export * from './memory-error.ts'
+export * from './ram-block.ts'
+export * from './writing-guest.ts'
