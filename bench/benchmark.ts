@@ -1,0 +1,14 @@
+/** The benchmarks there are. A new one is a file beside `transfer.ts` and an entry here. */
+
+import type { Contender } from './contender.ts'
+import { transfer } from './transfer.ts'
+
+export interface Benchmark {
+  readonly name: string
+  /** One line for `--help`. */
+  readonly summary: string
+  /** In the order in which they run and are printed. */
+  readonly contenders: readonly Contender[]
+}
+
+export const benchmarks: readonly Benchmark[] = [transfer]

@@ -1,0 +1,65 @@
+/**
+ * Ours: `switchover migrate` moves an idle guest's memory between two processes of its own and reports on stdout.
+ */
+
+import { access } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { Child } from './child.ts'
+import type { Contender, Figure, RunOptions } from './contender.ts'
+import { booleanAt, numberAt, optionalNumberAt, optionalStringAt, stringAt } from './document.ts'
+
+const PROGRAM = fileURLToPath(new URL('../src/cli/switchover.js', import.meta.url))
+
+const available = async (): Promise<string | undefined> => {
+  try {
+    await access(PROGRAM)
+    return undefined
+  } catch {
+    return `${PROGRAM} does not exist`
+  }
+}
+
+/** The one place that knows the shape of what `switchover migrate --json` prints. */
+const figureOf = (document: unknown): Figure => {
+  const status = stringAt(document, 'status')
+  if (status !== 'completed') {
+    throw new Error(`switchover: the migration ended as '${status}': ${optionalStringAt(document, 'error-desc') ?? ''}`)
+  }
+  const downtimeMillis = optionalNumberAt(document, 'downtime')
+  return {
+    totalMillis: numberAt(document, 'total-time'),
+    ...(downtimeMillis === undefined ? {} : { downtimeMillis }),
+    cpuSeconds: numberAt(document, 'cpu', 'source') + numberAt(document, 'cpu', 'destination'),
+    bytes: numberAt(document, 'ram', 'transferred'),
+    verified: booleanAt(document, 'verified'),
+  }
+}
+
+/** The last document on stdout: the whole of it, or its last line if progress came before it as JSON lines. */
+const lastDocument = (stdout: string): unknown => {
+  try {
+    return JSON.parse(stdout)
+  } catch {
+    return JSON.parse(stdout.trim().split('\n').at(-1) ?? '')
+  }
+}
+
+const run = async ({ sizeBytes, seed, signal }: RunOptions): Promise<Figure> => {
+  const guest = `write:seed=${seed},rate=0,size=${sizeBytes / 2 ** 20}M`
+  const child = new Child('switchover', process.execPath, [PROGRAM, 'migrate', '--guest', guest, '--json'], signal)
+  try {
+    const stdout = await child.rest()
+    const exitCode = await child.exit()
+    if (stdout.trim() === '') throw child.failure('printed no result')
+    try {
+      return figureOf(lastDocument(stdout))
+    } catch (error) {
+      if (exitCode !== 0) throw child.failure('failed')
+      throw error
+    }
+  } finally {
+    await child.stop()
+  }
+}
+
+export const switchover: Contender = { name: 'switchover', available, run }
