@@ -1,0 +1,140 @@
+/**
+ * The run state of a guest, as far as a migration meets it (qapi/run-state.json). Only this chart says whether vCPUs
+ * run. A migration asks it through the synchronisations `vm.*`; the manager through stop and cont.
+ */
+import { variantOf, type ChartOptions } from './profile.ts'
+import { chart, initialContext, remember, synchronise, type StoppableRunState } from './vocabulary.ts'
+
+/** How a process is started, as far as its guest is concerned. */
+export interface GuestOptions extends ChartOptions {
+  /** Started with `-incoming`: the guest waits to arrive. Default false. */
+  readonly incoming?: boolean
+  /** False: started with `-S`. Default true. */
+  readonly autostart?: boolean
+}
+
+const source = (member: string, where = 'qapi/run-state.json') => ({ source: `RunState.${member}; ${where}` })
+
+/** A stopped run state that a migration may meet, and return to. */
+const stoppable = (state: StoppableRunState) => ({
+  'vm.finish-migrate': { target: 'finish-migrate', actions: remember.before(state) },
+})
+
+/** The chart's states; `process` places them beside the other charts. */
+export const guestRegion = (options: GuestOptions = {}) => {
+  const variant = variantOf(options)
+  const resumes = { target: 'running', actions: ['startGuest' as const, 'emitResume' as const] }
+  const restored = (state: StoppableRunState, guard: 'beforePrelaunch' | 'beforeSuspended' | 'beforeIoError') =>
+    ({ target: variant.has('h4') ? 'postmigrate' : state, guard }) as const
+  return chart.createStateConfig({
+    description: 'The run state of the guest.',
+    initial: options.incoming ? 'inmigrate' : options.autostart === false ? 'prelaunch' : 'running',
+    states: {
+      prelaunch: {
+        description: 'Started with -S, or reset after it was stopped; no vCPU has run yet.',
+        meta: source('prelaunch'),
+        on: { cont: resumes, ...stoppable('prelaunch') },
+      },
+      running: {
+        description: 'The vCPUs run. The image locks must be held.',
+        meta: source('running'),
+        on: {
+          stop: { target: 'paused', actions: ['stopGuest', 'emitStop'] },
+          'vm.finish-migrate': {
+            target: 'finish-migrate',
+            actions: [remember.before('running'), 'stopGuest', 'emitStop'],
+          },
+          'vm.colo-stop': { target: 'colo', actions: ['stopGuest', 'emitStop'] },
+          'guest.shutdown': { target: 'shutdown', actions: ['stopGuest', 'emitStop'] },
+          'guest.suspended': 'suspended',
+          'guest.io-error': { target: 'io-error', actions: ['stopGuest', 'emitStop'] },
+        },
+      },
+      paused: {
+        description: 'Stopped by the manager.',
+        meta: source('paused'),
+        on: {
+          cont: { ...resumes, actions: [synchronise.acquire, ...resumes.actions] },
+          system_reset: 'prelaunch',
+          ...stoppable('paused'),
+        },
+      },
+      suspended: {
+        description: 'Asleep by the guest’s own wish; a wake-up brings it back.',
+        meta: source('suspended'),
+        on: { 'guest.wakeup': 'running', stop: 'paused', ...stoppable('suspended') },
+      },
+      'io-error': {
+        description: 'Stopped because of an I/O error.',
+        meta: source('io-error'),
+        on: { cont: resumes, system_reset: 'prelaunch', ...stoppable('io-error') },
+      },
+      shutdown: {
+        description: 'The guest has shut down; it has to be reset before it can run.',
+        meta: source('shutdown'),
+        on: { system_reset: 'prelaunch' },
+      },
+      'finish-migrate': {
+        description: 'Stopped by the migration itself; its images may be on their way to the destination.',
+        meta: source('finish-migrate', 'migration_completion, postcopy_start'),
+        on: {
+          'vm.restore': [
+            { ...resumes, guard: 'beforeRunning' },
+            restored('prelaunch', 'beforePrelaunch'),
+            restored('suspended', 'beforeSuspended'),
+            restored('io-error', 'beforeIoError'),
+            { target: 'postmigrate', guard: 'beforePostmigrate' },
+            { target: variant.has('h4') ? 'postmigrate' : 'paused' },
+          ],
+          'vm.postmigrate': 'postmigrate',
+          'vm.colo-resume': resumes,
+          ...(variant.has('h29')
+            ? {}
+            : { stop: { guard: 'beforeRunning' as const, actions: remember.before('paused') } }),
+          ...(variant.has('q15') ? { cont: resumes } : {}),
+          system_reset: variant.has('q15') ? 'prelaunch' : {},
+        },
+      },
+      postmigrate: {
+        description: 'The guest has left. Whether it may run here again is the operator’s decision.',
+        meta: source('postmigrate', 'migration_iteration_finish'),
+        on: {
+          cont: { ...resumes, actions: [synchronise.acquire, ...resumes.actions] },
+          system_reset: 'prelaunch',
+          ...stoppable('postmigrate'),
+        },
+      },
+      colo: {
+        description: 'Stopped for a checkpoint or a failover.',
+        meta: source('colo', 'since 2.8'),
+        on: {
+          'vm.colo-resume': resumes,
+          'vm.arrive': resumes,
+          'vm.colo-stop': {},
+        },
+      },
+      inmigrate: {
+        description: 'Waiting for a guest to arrive. stop and cont only decide whether it will be started.',
+        meta: source('inmigrate', 'process_incoming_migration_bh'),
+        on: {
+          stop: { actions: remember.autostart(false) },
+          cont: { actions: remember.autostart(true) },
+          'vm.arrive': [{ ...resumes, guard: 'arrivesRunning' }, { target: 'paused' }],
+          'incoming.start': [
+            { ...resumes, guard: 'startsRunning' },
+            { target: 'paused', guard: 'incomingPostcopy' },
+          ],
+          'vm.colo-resume': resumes,
+        },
+      },
+    },
+  })
+}
+
+/** The guest chart on its own. */
+export const guestMachine = (options: GuestOptions = {}) =>
+  chart.createMachine({
+    id: 'guest',
+    context: { ...initialContext, autostart: options.autostart ?? true },
+    ...guestRegion(options),
+  })
