@@ -134,7 +134,7 @@ export class DirtyBitmap {
     let reported = 0
     let added = 0
     for (let index = 0; index < this.words.length; index++) {
-      // The read only skips: exchanging every word of an idle guest's log would take 20 times as long.
+      // The read only skips: exchanging every word of an idle guest's log would take nine times as long.
       if (this.words[index] === 0) continue
       const taken = Atomics.exchange(this.words, index, 0)
       const before = Atomics.or(target.words, index, taken)

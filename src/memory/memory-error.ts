@@ -41,3 +41,21 @@ export class GuestStateError extends ExpectationError {
   readonly _tag = 'GuestStateError'
   override readonly name = 'GuestStateError'
 }
+
+/** A size that is no number of bytes with an optional K, M, G or T. */
+export class SizeError extends ExpectationError {
+  readonly _tag = 'SizeError'
+  override readonly name = 'SizeError'
+}
+
+/** A guest option (`write:...`, `image:...`) that cannot be read. */
+export class GuestSpecError extends ExpectationError {
+  readonly _tag = 'GuestSpecError'
+  override readonly name = 'GuestSpecError'
+}
+
+/** A recorded guest that cannot be loaded: a file missing, not xz, damaged, of the wrong size or of other contents. */
+export class RecordingError extends ExpectationError {
+  readonly _tag = 'RecordingError'
+  override readonly name = 'RecordingError'
+}
