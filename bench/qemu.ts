@@ -26,6 +26,8 @@ const MAX_BANDWIDTH_BYTES_PER_SECOND = 2 ** 42
 const DOWNTIME_LIMIT_MILLIS = 300
 
 const POLL_MILLIS = 5
+/** How long after a failure a QEMU that is going to exit because of it may take. */
+const LAST_WORDS_MILLIS = 200
 const QUIT_LIMIT_MILLIS = 5_000
 const VERSION_LIMIT_MILLIS = 10_000
 
@@ -153,12 +155,24 @@ const migrate = async (source: Machine, destination: Machine, signal: AbortSigna
   }
 }
 
+/** The error, with the last words of whichever QEMU ended of its own accord: a connection that broke says too little. */
+const explained = async (error: Error, machines: readonly Machine[]): Promise<Error> => {
+  const endings = machines.map(async ({ process }) => {
+    const ended = process.exit().then(() => process.failure('ended during the migration').message)
+    return Promise.race([ended, sleep(LAST_WORDS_MILLIS, undefined)])
+  })
+  const lastWords = (await Promise.all(endings)).filter((ending) => ending !== undefined)
+  return new Error([error.message, ...lastWords].join('; '), { cause: error })
+}
+
 const migrateOnce = async (memory: { source: string; destination: string }, scratch: Scratch, options: RunOptions) => {
   const destination = await startMachine('destination', memory.destination, scratch, options)
   try {
     const source = await startMachine('source', memory.source, scratch, options)
     try {
       return await migrate(source, destination, options.signal)
+    } catch (error) {
+      throw await explained(error as Error, [source, destination])
     } finally {
       await stopMachine(source)
     }

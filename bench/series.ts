@@ -64,10 +64,22 @@ const runOnce = async (contender: Contender, options: SeriesOptions): Promise<Fi
   }
 }
 
+/** A contender that cannot even say which program it is will not run either. */
+const introduce = async (
+  contender: Contender,
+  options: SeriesOptions,
+): Promise<{ readonly unavailable?: string | undefined; readonly version?: string | undefined }> => {
+  try {
+    const unavailable = await contender.available(options)
+    return unavailable === undefined ? { version: await contender.version?.() } : { unavailable }
+  } catch (error) {
+    return { unavailable: messageOf(error).trim() }
+  }
+}
+
 const enter = async (contender: Contender, options: SeriesOptions): Promise<Result> => {
-  const unavailable = await contender.available(options)
+  const { unavailable, version } = await introduce(contender, options)
   if (unavailable !== undefined) options.progress(`${contender.name}: left out: ${unavailable}`)
-  const version = unavailable === undefined ? await contender.version?.() : undefined
   return {
     name: contender.name,
     ...(version === undefined ? {} : { version }),

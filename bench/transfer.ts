@@ -10,6 +10,6 @@ import { switchover } from './switchover.ts'
 
 export const transfer: Benchmark = {
   name: 'transfer',
-  summary: 'incompressible RAM of an idle guest over one tcp connection on loopback',
+  summary: 'incompressible RAM, idle guest, one tcp connection on loopback',
   contenders: [raw, qemu, switchover],
 }
