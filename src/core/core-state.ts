@@ -1,0 +1,140 @@
+/**
+ * The whole state of one core: plain data, so that an embedder can store it, send it elsewhere and go on from it. The
+ * statuses in it are the charts' own (`chart.value`); nothing here repeats them.
+ */
+import { initialTransition, type StateValue } from 'xstate'
+import {
+  initialContext,
+  processMachine,
+  type ChartContext,
+  type Profile,
+  type ProcessMachine,
+  type QuirkId,
+} from '../../machines/index.ts'
+import { capabilities, type MigrationStats } from '../qapi/index.ts'
+import { defaultParameters, type Parameters } from './parameters.ts'
+
+/** How a core is started. */
+export interface CoreOptions {
+  /** Default `2.11`. */
+  readonly profile?: Profile
+  /** Default none. */
+  readonly quirks?: readonly QuirkId[]
+  /** Started with `-incoming`. `defer` waits for migrate-incoming. Default: not at all. */
+  readonly incoming?: 'defer'
+  /** False: started with `-S`. Default true. */
+  readonly autostart?: boolean
+  /**
+   * Capabilities that whoever carries out the intents really has. Switching on another is refused by name, so that
+   * nothing is accepted and then ignored. Default: all of the profile.
+   */
+  readonly supportedCapabilities?: readonly string[]
+}
+
+/** What is known about the last outgoing run. */
+export interface OutgoingRun {
+  readonly uri: string
+  readonly startedMillis: number
+  readonly setupMillis: number
+  /** When the guest was stopped for the switchover. */
+  readonly stoppedMillis?: number
+  /** Set when the run is over, together with its status. */
+  readonly totalMillis?: number
+  readonly downtimeMillis?: number
+  readonly expectedDowntimeMillis: number
+  readonly ram?: MigrationStats
+  /** The first cause of a failure, and the side it lies on. */
+  readonly error?: string
+}
+
+/** The state of a core. */
+export interface CoreState {
+  readonly profile: Profile
+  readonly quirks: readonly QuirkId[]
+  readonly startedWith: { readonly incoming: boolean; readonly autostart: boolean }
+  readonly supportedCapabilities: readonly string[]
+  readonly chart: { readonly value: StateValue; readonly context: ChartContext }
+  readonly capabilities: Readonly<Record<string, boolean>>
+  readonly parameters: Parameters
+  /** The number of the last outgoing run; 0 before the first. */
+  readonly outgoingNumber: number
+  readonly outgoing?: OutgoingRun
+  /** The number of the last incoming run; 0 before the first. */
+  readonly incomingNumber: number
+  readonly incoming?: { readonly uri: string; readonly error?: string }
+}
+
+const machines = new Map<string, ProcessMachine>()
+
+/** The chart that decides for a state. Built once a variant. */
+export const machineOf = (state: Pick<CoreState, 'profile' | 'quirks' | 'startedWith'>): ProcessMachine => {
+  const key = JSON.stringify([state.profile, state.quirks, state.startedWith])
+  const known = machines.get(key)
+  if (known !== undefined) return known
+  const machine = processMachine({
+    profile: state.profile,
+    quirks: new Set(state.quirks),
+    incoming: state.startedWith.incoming,
+    autostart: state.startedWith.autostart,
+  })
+  machines.set(key, machine)
+  return machine
+}
+
+/**
+ * The state of a process that has just been started.
+ *
+ * @example
+ * const state = start({ profile: '2.11' })
+ * outgoingStatus(state) // 'none'
+ */
+export const start = (options: CoreOptions = {}): CoreState => {
+  const profile = options.profile ?? '2.11'
+  const quirks = [...(options.quirks ?? [])].sort()
+  const startedWith = { incoming: options.incoming !== undefined, autostart: options.autostart ?? true }
+  const all = capabilities(profile)
+  const [snapshot] = initialTransition(machineOf({ profile, quirks, startedWith }))
+  return {
+    profile,
+    quirks,
+    startedWith,
+    supportedCapabilities: options.supportedCapabilities ?? all,
+    chart: { value: snapshot.value, context: { ...initialContext, autostart: startedWith.autostart } },
+    capabilities: Object.fromEntries(all.map((capability) => [capability, false])),
+    parameters: defaultParameters(profile),
+    outgoingNumber: 0,
+    incomingNumber: 0,
+  }
+}
+
+const top = (value: StateValue | undefined): string =>
+  value === undefined ? '' : typeof value === 'string' ? value : Object.keys(value)[0]!
+
+const region = (state: CoreState, name: string): StateValue | undefined =>
+  typeof state.chart.value === 'string' ? undefined : state.chart.value[name]
+
+/** MigrationStatus of the outgoing side. */
+export const outgoingStatus = (state: CoreState): string => top(region(state, 'outgoing'))
+
+/** MigrationStatus of the incoming side. */
+export const incomingStatus = (state: CoreState): string => top(region(state, 'incoming'))
+
+/** The run state of the guest. */
+export const runState = (state: CoreState): string => top(region(state, 'guest'))
+
+/** Who holds the images: `inactive`, `held` or `released`. */
+export const imagesState = (state: CoreState): string => top(region(state, 'images'))
+
+/** The states of all regions in one word each, as refusals name them: `outgoing.active.iterating`. */
+export const describeState = (state: CoreState): string =>
+  JSON.stringify(state.chart.value).replaceAll(/["{}]/g, '').replaceAll(':', '.')
+
+/** The state as one line of JSON; integers beyond 2^53 survive. */
+export const serialise = (state: CoreState): string =>
+  JSON.stringify(state, (_key, value: unknown) => (typeof value === 'bigint' ? { $bigint: value.toString() } : value))
+
+/** The inverse of {@link serialise}. */
+export const deserialise = (text: string): CoreState =>
+  JSON.parse(text, (_key, value: unknown) =>
+    typeof value === 'object' && value !== null && '$bigint' in value ? BigInt(String(value.$bigint)) : value,
+  ) as CoreState

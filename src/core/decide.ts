@@ -1,0 +1,110 @@
+/**
+ * One decision of the charts, with what follows from it: the actions they name become events and intents, and the books
+ * of the run are kept. Nothing else in the core changes a status.
+ */
+import { transition } from 'xstate'
+import type { ChartEvent } from '../../machines/index.ts'
+import { machineOf, outgoingStatus, type CoreState } from './core-state.ts'
+import type { Intent } from './intent.ts'
+import type { CoreOutput } from './output.ts'
+import { transferParameters } from './parameters.ts'
+
+/** A new state and what came of it. */
+export type Step = readonly [state: CoreState, outputs: readonly CoreOutput[]]
+
+/** Whether the charts take an event in this state. */
+export const accepts = (state: CoreState, event: ChartEvent): boolean =>
+  machineOf(state).resolveState(state.chart).can(event)
+
+/** Lets the charts decide, and turns the actions they name into outputs. */
+export const decide = (state: CoreState, event: ChartEvent, nowMillis: number): Step => {
+  const machine = machineOf(state)
+  const [snapshot, actions] = transition(machine, machine.resolveState(state.chart), event)
+  const before = state
+  let next: CoreState = { ...state, chart: { value: snapshot.value, context: snapshot.context } }
+  const outputs: CoreOutput[] = []
+  for (const action of actions) {
+    const intent = intentOf(action.type, next)
+    if (action.type === 'stopGuest') next = markStopped(next, nowMillis)
+    if (intent !== undefined) outputs.push({ type: 'intent', intent })
+    else if (action.type === 'emitStop') outputs.push({ type: 'event', event: { event: 'STOP' } })
+    else if (action.type === 'emitResume') outputs.push({ type: 'event', event: { event: 'RESUME' } })
+    else if (action.type === 'emitMigration') {
+      const params = action.params as { readonly status: string; readonly unconditional?: boolean }
+      if (params.unconditional || next.capabilities['events'] === true)
+        outputs.push({ type: 'event', event: { event: 'MIGRATION', data: { status: params.status } } })
+    }
+  }
+  next = closeBooks(before, next, nowMillis)
+  return [next, outputs]
+}
+
+const intentOf = (action: string, state: CoreState): Intent | undefined => {
+  const run = state.outgoingNumber
+  const arrival = state.incomingNumber
+  switch (action) {
+    case 'openChannel':
+      return { type: 'open-channel', run, uri: state.outgoing?.uri ?? '' }
+    case 'beginSetup':
+      return { type: 'begin-setup', run, parameters: transferParameters(state) }
+    case 'iterate':
+      return { type: 'iterate', run }
+    case 'completePrecopy':
+      return { type: 'complete-precopy', run, guestWasRunning: state.chart.context.before === 'running' }
+    case 'sendPackage':
+      return { type: 'send-package', run }
+    case 'commit':
+      return { type: 'commit', run }
+    case 'inquire':
+      return { type: 'inquire', run, uri: state.outgoing?.uri ?? '' }
+    case 'teardown':
+      return { type: 'teardown', run }
+    case 'listen':
+      return { type: 'listen', run: arrival, uri: state.incoming?.uri ?? '' }
+    case 'load':
+      return { type: 'load', run: arrival }
+    case 'acknowledge':
+      return { type: 'acknowledge', run: arrival }
+    case 'reject':
+      return { type: 'reject', run: arrival }
+    case 'stopGuest':
+      return { type: 'stop-guest' }
+    case 'startGuest':
+      return { type: 'start-guest' }
+    case 'releaseImages':
+      return { type: 'release-images' }
+    case 'acquireImages':
+      return { type: 'acquire-images' }
+    default:
+      return undefined
+  }
+}
+
+/** Downtime counts from here, if it is the migration that stops the guest. */
+const markStopped = (state: CoreState, nowMillis: number): CoreState =>
+  state.outgoing !== undefined && ['active', 'postcopy-active', 'pre-switchover'].includes(outgoingStatus(state))
+    ? { ...state, outgoing: { ...state.outgoing, stoppedMillis: nowMillis } }
+    : state
+
+/** The statuses in which a run is over. */
+export const over: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled'])
+
+/**
+ * A run that has just ended gets its final figures in the same step that changes the status: a query never sees one
+ * without the other (I12).
+ */
+const closeBooks = (before: CoreState, state: CoreState, nowMillis: number): CoreState => {
+  const run = state.outgoing
+  const status = outgoingStatus(state)
+  if (run === undefined || status === outgoingStatus(before) || !over.has(status)) return state
+  const finished = {
+    ...run,
+    // A run that ends within the millisecond it began in has lasted; 0 would read as "not known yet".
+    totalMillis: Math.max(1, nowMillis - run.startedMillis),
+    ...(status === 'completed' ? { downtimeMillis: nowMillis - (run.stoppedMillis ?? nowMillis) } : {}),
+    ...(status === 'completed' && run.ram !== undefined
+      ? { ram: { ...run.ram, remaining: 0, 'dirty-pages-rate': 0 } }
+      : {}),
+  }
+  return { ...state, outgoing: finished }
+}

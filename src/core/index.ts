@@ -1,0 +1,11 @@
+/** The embeddable core. Pure: it imports no module of Node. */
+export * from './core-state.ts'
+export * from './fact.ts'
+export * from './intent.ts'
+export * from './migration-info.ts'
+export * from './output.ts'
+export * from './parameters.ts'
+export * from './uri.ts'
+export { commandNames } from './command.ts'
+export type { Step } from './decide.ts'
+export { step, type CoreInput } from './step.ts'

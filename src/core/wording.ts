@@ -1,0 +1,68 @@
+/**
+ * The texts of refusals, which managers match on: QEMU's own, by profile. Where this project refuses what QEMU accepts
+ * (a cancel in postcopy, say), the text says what would have been accepted.
+ */
+import type { Profile } from '../../machines/index.ts'
+import { parameterFact, type ParameterOutOfRange } from '../qapi/index.ts'
+import type { CoreState } from './core-state.ts'
+
+export const busy = "There's a migration process in progress"
+export const guestWaits = 'Guest is waiting for an incoming migration'
+export const guestLeft = "Can't migrate the vm that was paused due to previous migration"
+export const noProtocol = "Parameter 'uri' expects a valid migration protocol"
+export const notFinalized = 'Migration is not finalized yet'
+export const resetRequired = 'Resetting the Virtual Machine is required'
+export const postcopyOff = 'Enable postcopy with migrate_set_capability before the start of migration'
+export const postcopyTooEarly = 'Postcopy must be started after migration has been started'
+export const coloOff = "The feature 'colo' is not enabled"
+export const postcopyCannotCancel = 'Postcopy migration in progress, cannot cancel.'
+export const coloCannotCancel = 'COLO in progress, cannot cancel. Use x-colo-lost-heartbeat to leave it'
+export const incomingStarted = 'The incoming migration has already been started'
+export const postcopyWithCompress = 'Postcopy is not currently compatible with compression'
+export const optionsConflict = 'Command options are incompatible with current migration capabilities'
+export const failoverOnlyStops = "Parameter 'failover' is only for stopping replication"
+
+export const notExpectedState = (current: string): string => `Migration not in expected state: ${current}`
+export const commandNotFound = (name: string): string => `The command ${name} has not been found`
+export const unsupportedCapability = (name: string): string =>
+  `Capability '${name}' is not supported by this runtime; it can only be switched off`
+export const unsupportedCommand = (name: string): string => `Command ${name} is not supported by this runtime`
+
+export const notIncoming = (profile: Profile): string =>
+  profile === '7.2' ? "'-incoming' was not specified on the command line" : "For use with '-incoming defer'"
+
+export const unknownIncomingProtocol = (uri: string): string => `unknown migration protocol: ${uri}`
+export const badAddress = (address: string): string => `error parsing address '${address}'`
+
+/** A parameter out of range, in the wording of the profile. */
+export const outOfRange = (profile: Profile, error: ParameterOutOfRange): string => {
+  const fact = parameterFact(error.parameter, profile)
+  const range = `${error.minimum} to ${fact?.statedMaximum ?? error.maximum}`
+  const subject = `Parameter '${error.errorName}' expects`
+  switch (fact?.rangeError) {
+    case 'invalid-range':
+      return `${subject} is invalid, it should be in the range of ${range}`
+    case 'positive':
+      return `${subject} is invalid, it should be positive`
+    case 'power-of-two':
+      return profile === '7.2'
+        ? `${subject} a power of two no less than the target page size`
+        : `${subject} is invalid, it should be bigger than target page size and a power of two`
+    case 'value-between':
+      return `${subject} a value between ${range.replace(' to ', ' and ')}`
+    default:
+      if (error.parameter === 'max-bandwidth') return `${subject} an integer in the range of ${range} bytes/second`
+      if (error.parameter === 'downtime-limit')
+        return profile === '7.2'
+          ? `${subject} an integer in the range of 0 to (2000 * 1000) ms`
+          : `${subject} an integer in the range of ${range} milliseconds`
+      return `${subject} an integer in the range of ${range}`
+  }
+}
+
+/** Whether `migrate` is refused because a run is going on: the statuses of QEMU's migration_is_running and its like. */
+export const isBusy = (status: string): boolean => !['none', 'completed', 'failed', 'cancelled'].includes(status)
+
+/** Texts that depend on the state alone. */
+export const migrateRefusal = (state: CoreState, status: string, guest: string): string =>
+  isBusy(status) ? busy : guest === 'inmigrate' ? guestWaits : guest === 'postmigrate' ? guestLeft : busy
