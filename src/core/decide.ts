@@ -44,7 +44,12 @@ const intentOf = (action: string, state: CoreState): Intent | undefined => {
   const arrival = state.incomingNumber
   switch (action) {
     case 'openChannel':
-      return { type: 'open-channel', run, uri: state.outgoing?.uri ?? '' }
+      return {
+        type: 'open-channel',
+        run,
+        uri: state.outgoing?.uri ?? '',
+        returnPath: state.capabilities['return-path'] === true,
+      }
     case 'beginSetup':
       return { type: 'begin-setup', run, parameters: transferParameters(state) }
     case 'iterate':

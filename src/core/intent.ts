@@ -14,7 +14,13 @@ export interface TransferParameters {
 /** One thing to do. */
 export type Intent =
   /** outgoing.connected or outgoing.connect-failed. */
-  | { readonly type: 'open-channel'; readonly run: number; readonly uri: string }
+  | {
+      readonly type: 'open-channel'
+      readonly run: number
+      readonly uri: string
+      /** Insist on a way back where a transport may do without (`exec:`, `fd:`): capability `return-path`. */
+      readonly returnPath: boolean
+    }
   /** Start the dirty log, write header and section starts: outgoing.setup-done or outgoing.failed. */
   | { readonly type: 'begin-setup'; readonly run: number; readonly parameters: TransferParameters }
   /** Passes until outgoing.converged or outgoing.failed; outgoing.pass and outgoing.progress on the way. */

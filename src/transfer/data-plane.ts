@@ -1,0 +1,33 @@
+/**
+ * Where engines run. The runtime gives an engine a connection and the guest's memory, sends it orders and takes what it
+ * reports; whether the engine is a fiber on this thread or a worker thread is the layer's business.
+ */
+import { Context, type Effect, type Scope } from 'effect'
+import type { Connection } from '../channel/transport.ts'
+import type { GuestMemory } from '../memory/index.ts'
+import type { IncomingOrder, IncomingReport, OutgoingOrder, OutgoingReport } from './order.ts'
+
+/** A running engine. */
+export interface EngineHandle<Order> {
+  /** Never waits. Orders after the end are ignored. */
+  readonly order: (order: Order) => void
+  /** Ends when the engine will not touch its connection or the memory again. An `abort` brings it about. */
+  readonly over: Effect.Effect<void>
+}
+
+/** See the head of this file. Engines end, at the latest, with the scope they were started in. */
+export class DataPlane extends Context.Service<
+  DataPlane,
+  {
+    readonly outgoing: (
+      connection: Connection,
+      memory: GuestMemory,
+      report: (news: OutgoingReport) => void,
+    ) => Effect.Effect<EngineHandle<OutgoingOrder>, never, Scope.Scope>
+    readonly incoming: (
+      connection: Connection,
+      memory: GuestMemory,
+      report: (news: IncomingReport) => void,
+    ) => Effect.Effect<EngineHandle<IncomingOrder>, never, Scope.Scope>
+  }
+>()('switchover/transfer/DataPlane') {}

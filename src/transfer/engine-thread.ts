@@ -1,0 +1,53 @@
+/** Entry of the thread that moves pages: runs one engine after the other, each until it is over. */
+import { parentPort, type MessagePort } from 'node:worker_threads'
+import { descriptorLink } from '../channel/descriptor-link.ts'
+import { GuestMemory, type SharedGuestMemory } from '../memory/index.ts'
+import { IncomingEngine } from './incoming-engine.ts'
+import type { IncomingOrder, OutgoingOrder, Wait } from './order.ts'
+import { OutgoingEngine } from './outgoing-engine.ts'
+import { threadNow } from './thread-clock.ts'
+import { Doorbell, posted } from './worker-thread.ts'
+
+/** What the thread is asked to do. */
+export interface EngineJob {
+  readonly kind: 'outgoing' | 'incoming'
+  readonly memory: SharedGuestMemory
+  readonly descriptors: { readonly in: number; readonly out: number }
+  readonly doorbell: SharedArrayBuffer
+  readonly port: MessagePort
+}
+
+/** Sleep between two looks at a link that is full or empty: short at first, as the peer is usually busy with it. */
+const LINK_MILLIS_MIN = 0.05
+const LINK_MILLIS_MAX = 1
+const LINK_EAGER_LOOKS = 40
+
+const runJob = (job: EngineJob): void => {
+  // A refused write is an ordinary answer here (EAGAIN), and stack traces are most of what an exception costs.
+  Error.stackTraceLimit = 0
+  const memory = GuestMemory.fromShared(job.memory)
+  const link = descriptorLink(job.descriptors.in, job.descriptors.out)
+  const report = (news: unknown) => job.port.postMessage(news)
+  const doorbell = new Doorbell(job.doorbell)
+  const engine =
+    job.kind === 'outgoing' ? new OutgoingEngine({ memory, report }) : new IncomingEngine({ memory, report })
+  let looks = 0
+  for (;;) {
+    const rung = doorbell.count
+    for (const order of posted<OutgoingOrder & IncomingOrder>(job.port)) engine.order(order, threadNow())
+    const wait = engine.step(link, threadNow())
+    if (wait.kind === 'over') break
+    looks = wait.kind === 'link' ? looks + 1 : 0
+    doorbell.sleep(rung, patience(wait, looks))
+  }
+  job.port.postMessage({ type: 'over' })
+  job.port.close()
+}
+
+const patience = (wait: Exclude<Wait, { kind: 'over' }>, looks: number): number => {
+  if (wait.kind === 'order') return 1000
+  if (wait.kind === 'until') return Math.max(0, wait.millis - threadNow())
+  return looks > LINK_EAGER_LOOKS ? LINK_MILLIS_MAX : LINK_MILLIS_MIN
+}
+
+parentPort?.on('message', runJob)

@@ -1,0 +1,66 @@
+/**
+ * The data plane on this thread: each engine is a fiber that steps, then waits on the clock, the link or the next order.
+ * Under a simulated clock and link the whole transfer is then deterministic. Pages and replies share a thread here; the
+ * worker threads are what a real process uses.
+ */
+import { Clock, Effect, Fiber, Layer, Queue } from 'effect'
+import type { ByteLink } from '../channel/byte-link.ts'
+import type { Connection } from '../channel/transport.ts'
+import { DataPlane, type EngineHandle } from './data-plane.ts'
+import { IncomingEngine } from './incoming-engine.ts'
+import type { Wait } from './order.ts'
+import { OutgoingEngine } from './outgoing-engine.ts'
+
+interface Steppable<Order> {
+  readonly order: (order: Order, nowMillis: number) => void
+  readonly step: (link: ByteLink, nowMillis: number) => Wait
+}
+
+/** Longest wait on a link before an engine looks again: its reports of progress depend on it. */
+const LINK_PATIENCE = '50 millis'
+
+const drive = <Order>(engine: Steppable<Order>, connection: Connection, orders: Queue.Queue<Order>) =>
+  Effect.gen(function* () {
+    for (;;) {
+      const waiting = yield* Queue.clear(orders)
+      const now = yield* Clock.currentTimeMillis
+      for (const order of waiting) engine.order(order, now)
+      const wait = engine.step(connection.link, now)
+      const nextOrder = Queue.peek(orders)
+      switch (wait.kind) {
+        case 'over':
+          return
+        case 'order':
+          yield* nextOrder
+          break
+        case 'until':
+          if (wait.millis <= now) yield* Effect.yieldNow
+          else yield* Effect.race(nextOrder, Effect.sleep(wait.millis - now))
+          break
+        case 'link':
+          yield* Effect.race(nextOrder, Effect.race(connection.ready, Effect.sleep(LINK_PATIENCE)))
+          break
+      }
+    }
+  })
+
+const run = <Order>(engine: Steppable<Order>, connection: Connection) =>
+  Effect.gen(function* () {
+    const orders = yield* Queue.unbounded<Order>()
+    const fiber = yield* Effect.forkScoped(drive(engine, connection, orders))
+    return {
+      order: (order: Order) => {
+        Queue.offerUnsafe(orders, order)
+      },
+      over: Fiber.await(fiber).pipe(Effect.asVoid),
+    } satisfies EngineHandle<Order>
+  })
+
+/** Engines as fibers. */
+export const fiberDataPlane = Layer.succeed(
+  DataPlane,
+  DataPlane.of({
+    outgoing: (connection, memory, report) => run(new OutgoingEngine({ memory, report }), connection),
+    incoming: (connection, memory, report) => run(new IncomingEngine({ memory, report }), connection),
+  }),
+)

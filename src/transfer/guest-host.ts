@@ -1,0 +1,70 @@
+/**
+ * Who runs the guest: starts and stops its vCPU, and reads and writes the state that it has beside its memory. When `stop`
+ * returns, the guest has made its last write.
+ */
+import { Effect, Schema } from 'effect'
+import type { Guest, GuestMemory } from '../memory/index.ts'
+
+/** The guest cannot take this state: it is of another guest, or damaged. Nothing was changed. */
+export class GuestRefused extends Schema.TaggedError<GuestRefused>('GuestRefused')('GuestRefused', {
+  reason: Schema.String,
+}) {
+  override get message(): string {
+    return this.reason
+  }
+}
+
+/** See the head of this file. All of it may be called in any state; starting twice is starting once. */
+export interface GuestHost {
+  readonly memory: GuestMemory
+  readonly start: Effect.Effect<void>
+  readonly stop: Effect.Effect<void>
+  readonly saveState: Effect.Effect<Uint8Array>
+  readonly loadState: (bytes: Uint8Array) => Effect.Effect<void, GuestRefused>
+  /** Operations done so far. */
+  readonly counter: Effect.Effect<number>
+}
+
+/** Longest single stretch of running time that a host makes up for at once, after it was not scheduled itself. */
+export const CATCH_UP_MILLIS_MAX = 100
+
+/** The vCPU's share of a host: how far a guest is behind its clock, and the work to catch up. No clock of its own. */
+export class GuestRunner {
+  readonly guest: Guest
+  #elapsedMillis: number
+  #seenMillis: number | undefined
+
+  constructor(guest: Guest) {
+    this.guest = guest
+    this.#elapsedMillis = guest.elapsedMillis
+  }
+
+  get isRunning(): boolean {
+    return this.#seenMillis !== undefined
+  }
+
+  start(nowMillis: number): void {
+    this.#seenMillis ??= nowMillis
+  }
+
+  /** Brings the guest up to now, and stops it there. */
+  stop(nowMillis: number): void {
+    this.advance(nowMillis)
+    this.#seenMillis = undefined
+  }
+
+  /** Does the operations that are due. */
+  advance(nowMillis: number): void {
+    if (this.#seenMillis === undefined) return
+    this.#elapsedMillis += Math.min(CATCH_UP_MILLIS_MAX, Math.max(0, nowMillis - this.#seenMillis))
+    this.#seenMillis = nowMillis
+    const due = this.guest.due(this.#elapsedMillis) - this.guest.counter
+    if (due > 0) this.guest.advance(due)
+  }
+
+  /** Takes over a state; the guest's clock goes on where the other one stopped. */
+  load(bytes: Uint8Array): void {
+    this.guest.loadState(bytes)
+    this.#elapsedMillis = this.guest.elapsedMillis
+  }
+}

@@ -1,0 +1,50 @@
+/** What a guest does, as data that crosses a thread boundary, and the guest made from it. */
+import {
+  GuestMemory,
+  RecordedGuest,
+  WritingGuest,
+  type Guest,
+  type GuestSpec,
+  type WritingGuestSpec,
+} from '../memory/index.ts'
+import type { Recording } from '../memory/node.ts'
+
+/** A guest's program: what to write, or what was recorded. */
+export type GuestProgram =
+  | { readonly kind: 'write'; readonly spec: WritingGuestSpec }
+  | { readonly kind: 'image'; readonly recording: Recording }
+
+/** Name of the one RAM block that these guests have. */
+export const RAM_BLOCK_NAME = 'ram'
+
+/** Bytes of memory that a program needs. */
+export const memoryBytesOf = (program: GuestProgram): number =>
+  program.kind === 'write' ? program.spec.memoryBytes : program.recording.memoryBytes
+
+/** Memory for a program, all zero. */
+export const allocateFor = (program: GuestProgram): GuestMemory =>
+  GuestMemory.allocate([{ name: RAM_BLOCK_NAME, usedLength: memoryBytesOf(program) }])
+
+/** The guest of a program on its memory; the memory is not touched. */
+export const makeGuest = (program: GuestProgram, memory: GuestMemory): Guest =>
+  program.kind === 'write'
+    ? new WritingGuest({
+        seed: program.spec.seed,
+        pagesPerSecond: program.spec.pagesPerSecond,
+        workingSetBytes: program.spec.workingSetBytes,
+        memory,
+      })
+    : new RecordedGuest({ recording: program.recording, memory })
+
+/** Puts into memory what the guest starts from. Only where the guest is booted; a destination waits for it to arrive. */
+export const bootMemory = (program: GuestProgram, memory: GuestMemory): void => {
+  if (program.kind === 'write') memory.fill(program.spec.seed)
+  else new RecordedGuest({ recording: program.recording, memory }).boot()
+}
+
+/** The program of a guest option, with its recording loaded. */
+export const programOf = async (
+  spec: GuestSpec,
+  load: (directory: string) => Promise<Recording>,
+): Promise<GuestProgram> =>
+  spec.kind === 'write' ? { kind: 'write', spec } : { kind: 'image', recording: await load(spec.directory) }

@@ -1,0 +1,429 @@
+/**
+ * One process that can send and receive a guest: the core with hands. Commands and facts go through one queue into the
+ * core, one at a time; what it answers is carried out in order. Everything slow (connecting, moving pages, asking) runs
+ * beside the queue and comes back as a fact, so that a command is answered at once whatever is going on.
+ */
+import { Cause, Clock, Deferred, Effect, Exit, PubSub, Queue, Ref, Schema, Scope, Stream } from 'effect'
+import { Transport, type Connection } from '../channel/transport.ts'
+import {
+  incomingStatus,
+  outgoingStatus,
+  start,
+  step,
+  type CoreInput,
+  type CoreOptions,
+  type CoreOutput,
+  type CoreState,
+  type Fact,
+  type IncomingNews,
+  type Intent,
+  type ManagerEvent,
+  type OutgoingNews,
+} from '../core/index.ts'
+import { DataPlane, type EngineHandle } from './data-plane.ts'
+import { globalState, guestState, guestStateOf, IDENTITY_BYTES } from './dialect.ts'
+import type { GuestHost } from './guest-host.ts'
+import { answerQuestion, inquire, readQuestion } from './inquiry.ts'
+import type { IncomingOrder, IncomingReport, OutgoingOrder, OutgoingReport } from './order.ts'
+
+/** A command was refused; it has changed nothing. Class and text as QMP has them. */
+export class CommandRefused extends Schema.TaggedError<CommandRefused>('CommandRefused')('CommandRefused', {
+  command: Schema.String,
+  class: Schema.String,
+  desc: Schema.String,
+}) {
+  override get message(): string {
+    return `${this.command}: ${this.desc}`
+  }
+}
+
+/** An event with the time at which it happened. */
+export interface TimedEvent {
+  readonly atMillis: number
+  readonly event: ManagerEvent
+}
+
+/** What this runtime really carries out; the core refuses to switch on anything else. */
+export const runtimeCapabilities = ['events', 'return-path', 'pause-before-switchover'] as const
+
+/** How a process is made. */
+export interface MigrationProcessOptions extends Omit<CoreOptions, 'supportedCapabilities'> {
+  readonly guest: GuestHost
+  /** Takes and gives back the image locks; called in the order the charts say. Default: nothing to lock. */
+  readonly images?: { readonly acquire: Effect.Effect<void>; readonly release: Effect.Effect<void> }
+  /**
+   * Confirms that the destination is dead or cut off, after its channel was lost in the one moment in which it may have
+   * taken over. Default: nobody can tell.
+   */
+  readonly fence?: Effect.Effect<boolean>
+  /** Names a run to its destination; 16 bytes. Default: random. */
+  readonly identity?: () => Uint8Array
+}
+
+/** A running process. */
+export interface MigrationProcess {
+  /** Carries out one command; the answer is what QMP calls `return`. */
+  readonly execute: (name: string, args?: unknown) => Effect.Effect<unknown, CommandRefused>
+  /** Events from the time of subscription on, in order, none merged or lost. */
+  readonly events: Stream.Stream<TimedEvent>
+  /** The same, for a subscriber that must not miss the first. */
+  readonly subscribe: Effect.Effect<PubSub.Subscription<TimedEvent>, never, Scope.Scope>
+  readonly state: Effect.Effect<CoreState>
+  /** Every state the core has been in since the call, beginning with the present one. */
+  readonly states: Stream.Stream<CoreState>
+  /** Where this process listens for a migration, once it does. */
+  readonly address: Effect.Effect<string>
+  /** Ends when `quit` was accepted. */
+  readonly ended: Effect.Effect<void>
+  /** Tells the core something the guest did. */
+  readonly guestFact: (
+    type: 'guest.shutdown' | 'guest.suspended' | 'guest.wakeup' | 'guest.io-error',
+  ) => Effect.Effect<void>
+}
+
+type Job = {
+  readonly input: DistributiveOmit<CoreInput, 'nowMillis'>
+  readonly answer?: Deferred.Deferred<unknown, CommandRefused>
+}
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never
+
+/** What belongs to one outgoing run; all of it goes with its scope. */
+interface OutgoingRun {
+  readonly number: number
+  readonly scope: Scope.Closeable
+  readonly identity: Uint8Array
+  connection?: Connection
+  engine?: EngineHandle<OutgoingOrder>
+  /** A channel without a way back has told how it ended. */
+  verdict?: { readonly ended: boolean; readonly reason: string }
+}
+
+/** What belongs to one incoming run. */
+interface IncomingRun {
+  readonly number: number
+  readonly scope: Scope.Closeable
+  connection?: Connection
+  engine?: EngineHandle<IncomingOrder>
+  identity?: Uint8Array
+  /** Set when the devices are here, done when the guest has taken or refused them. */
+  devicesTaken?: Deferred.Deferred<void>
+}
+
+const randomIdentity = (): Uint8Array => crypto.getRandomValues(new Uint8Array(IDENTITY_BYTES))
+
+/** Starts a process. It ends, with all that belongs to it, when the scope closes. */
+export const makeMigrationProcess = (
+  options: MigrationProcessOptions,
+): Effect.Effect<MigrationProcess, never, Transport | DataPlane | Scope.Scope> =>
+  Effect.gen(function* () {
+    const services = yield* Effect.context<Transport | DataPlane>()
+    const transport = yield* Transport
+    const dataPlane = yield* DataPlane
+    const scope = yield* Effect.scope
+    const { guest, fence = Effect.succeed(false), identity = randomIdentity } = options
+    const jobs = yield* Queue.unbounded<Job>()
+    const events = yield* PubSub.unbounded<TimedEvent>()
+    const states = yield* PubSub.unbounded<CoreState>()
+    const address = yield* Deferred.make<string>()
+    const ended = yield* Deferred.make<void>()
+    const current = yield* Ref.make(start({ ...options, supportedCapabilities: runtimeCapabilities }))
+    let outgoing: OutgoingRun | undefined
+    let incoming: IncomingRun | undefined
+
+    const tell = (fact: Fact): void => {
+      Queue.offerUnsafe(jobs, { input: { type: 'fact', fact } })
+    }
+    const beside = <E>(where: Scope.Scope, effect: Effect.Effect<void, E, Scope.Scope | Transport | DataPlane>) =>
+      effect.pipe(
+        Effect.provideContext(services),
+        Effect.provideService(Scope.Scope, where),
+        Effect.tapCause((cause) =>
+          Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError('in the background', cause),
+        ),
+        Effect.forkIn(where),
+      )
+
+    const outgoingReport =
+      (run: OutgoingRun) =>
+      (news: OutgoingReport): void => {
+        if (news.type === 'sent') {
+          if (!run.connection?.returnPath) Effect.runForkWith(services)(beside(run.scope, awaitFinished(run)))
+        } else tell({ ...news, run: run.number })
+      }
+
+    /** Without a way back, success of whatever takes the bytes is the commit. */
+    const awaitFinished = (run: OutgoingRun) =>
+      Effect.gen(function* () {
+        if (run.connection === undefined) return
+        yield* run.connection.endWrites
+        const exit = yield* Effect.exit(run.connection.finished)
+        if (Exit.isSuccess(exit)) return tell({ type: 'outgoing.committed', run: run.number })
+        const error = Cause.squash(exit.cause)
+        const reason = error instanceof Error ? error.message : String(error)
+        run.verdict = { ended: true, reason }
+        tell({ type: 'outgoing.failed', reason, side: 'channel', run: run.number })
+      })
+
+    const openChannel = (intent: Extract<Intent, { type: 'open-channel' }>) =>
+      Effect.gen(function* () {
+        const run: OutgoingRun = { number: intent.run, scope: yield* Scope.make(), identity: identity() }
+        outgoing = run
+        yield* beside(
+          run.scope,
+          transport.connect(intent.uri, { returnPath: intent.returnPath }).pipe(
+            Effect.map((connection) => {
+              run.connection = connection
+              tell({ type: 'outgoing.connected', returnPath: connection.returnPath, run: run.number })
+            }),
+            Effect.catch((error) => {
+              tell({ type: 'outgoing.connect-failed', reason: error.message, side: 'channel', run: run.number })
+              return Effect.void
+            }),
+          ),
+        )
+      })
+
+    const beginSetup = (intent: Extract<Intent, { type: 'begin-setup' }>) =>
+      Effect.gen(function* () {
+        const run = outgoing
+        if (run?.connection === undefined) return
+        const engine = yield* dataPlane
+          .outgoing(run.connection, guest.memory, outgoingReport(run))
+          .pipe(Effect.provideService(Scope.Scope, run.scope))
+        run.engine = engine
+        engine.order({
+          type: 'setup',
+          parameters: intent.parameters,
+          returnPath: run.connection.returnPath,
+          identity: run.identity,
+        })
+      })
+
+    const completePrecopy = (intent: Extract<Intent, { type: 'complete-precopy' }>) =>
+      Effect.gen(function* () {
+        const devices = [globalState(intent.guestWasRunning ? 'running' : 'paused'), guestState(yield* guest.saveState)]
+        outgoing?.engine?.order({ type: 'complete', devices })
+      })
+
+    const findOutcome = (intent: Extract<Intent, { type: 'inquire' }>) =>
+      Effect.gen(function* () {
+        const run = outgoing
+        if (run === undefined) return
+        const { verdict, number } = run
+        if (verdict !== undefined)
+          return tell({ type: 'outgoing.outcome-not-running', reason: verdict.reason, run: number })
+        const outcome = yield* inquire(intent.uri, run.identity, fence)
+        if (outcome.type === 'running') return tell({ type: 'outgoing.outcome-running', run: number })
+        return tell({ type: `outgoing.outcome-${outcome.type}`, reason: outcome.reason, run: number })
+      })
+
+    const teardown = (intent: Extract<Intent, { type: 'teardown' }>) =>
+      Effect.gen(function* () {
+        const run = outgoing
+        if (run !== undefined) yield* Scope.close(run.scope, Exit.void)
+        outgoing = undefined
+        tell({ type: 'outgoing.ended', run: intent.run })
+      })
+
+    const listen = (intent: Extract<Intent, { type: 'listen' }>) =>
+      Effect.gen(function* () {
+        const run: IncomingRun = { number: intent.run, scope: yield* Scope.fork(scope) }
+        incoming = run
+        yield* beside(
+          run.scope,
+          transport
+            .listen(intent.uri, (connection) => accept(run, connection))
+            .pipe(
+              Effect.map((listener) => {
+                Deferred.doneUnsafe(address, Effect.succeed(listener.uri))
+              }),
+              Effect.catch((error) => {
+                tell({ type: 'incoming.listen-failed', reason: error.message, run: run.number })
+                return Scope.close(run.scope, Exit.void)
+              }),
+            ),
+        )
+      })
+
+    /** The first connection is the migration; a later one may ask what became of it. */
+    const accept = (run: IncomingRun, connection: Connection): Effect.Effect<void, never, Scope.Scope> => {
+      if (run.connection === undefined) {
+        run.connection = connection
+        return Effect.sync(() => tell({ type: 'incoming.connected', run: run.number }))
+      }
+      return Effect.gen(function* () {
+        const asked = yield* readQuestion(connection)
+        const same = run.identity !== undefined && Buffer.compare(asked, run.identity) === 0
+        yield* answerQuestion(connection, same && (yield* settleForInquiry(run)))
+      }).pipe(
+        Effect.catch((error) => Effect.logDebug(`ignoring an extra connection: ${error.message}`)),
+        Effect.andThen(connection.close),
+        Effect.scoped,
+      )
+    }
+
+    /** Makes the answer final: a source that asks has lost its channel, so nothing more can arrive on it. */
+    const settleForInquiry = (run: IncomingRun) =>
+      Effect.gen(function* () {
+        const status = incomingStatus(yield* Ref.get(current))
+        if (status === 'active') {
+          const lost = yield* Deferred.make<unknown, CommandRefused>()
+          const reason = 'the source lost the channel and asked who runs the guest'
+          const fact: Fact = { type: 'incoming.lost', reason, side: 'channel', run: run.number }
+          yield* Queue.offer(jobs, { input: { type: 'fact', fact }, answer: lost })
+          yield* Effect.exit(Deferred.await(lost))
+        }
+        return incomingStatus(yield* Ref.get(current)) === 'completed'
+      })
+
+    const load = Effect.gen(function* () {
+      const run = incoming
+      if (run?.connection === undefined) return
+      run.engine = yield* dataPlane
+        .incoming(run.connection, guest.memory, incomingReport(run))
+        .pipe(Effect.provideService(Scope.Scope, run.scope))
+    })
+
+    const incomingReport =
+      (run: IncomingRun) =>
+      (news: IncomingReport): void => {
+        if (news.type === 'identified') run.identity = news.identity
+        else if (news.type === 'arrived') {
+          run.devicesTaken = Deferred.makeUnsafe<void>()
+          Effect.runForkWith(services)(beside(run.scope, takeDevices(run, news, run.devicesTaken)))
+        } else if (news.type !== 'received') afterDevices(run, news)
+      }
+
+    /** The end mark must not overtake the devices, which are taken by the guest's own thread. */
+    const afterDevices = (run: IncomingRun, news: IncomingNews): void => {
+      const fact: Fact = { ...news, run: run.number }
+      const { devicesTaken } = run
+      if (devicesTaken === undefined) return tell(fact)
+      const later = Effect.map(Deferred.await(devicesTaken), () => tell(fact))
+      Effect.runForkWith(services)(beside(run.scope, later))
+    }
+    const takeDevices = (
+      run: IncomingRun,
+      news: Extract<IncomingReport, { type: 'arrived' }>,
+      taken: Deferred.Deferred<void>,
+    ) =>
+      Effect.gen(function* () {
+        const device = news.devices.find(({ idstr }) => idstr === 'guest')
+        const state = device === undefined ? undefined : guestStateOf(device.payload)
+        const problem =
+          state === undefined
+            ? 'the stream holds no state of the guest'
+            : yield* guest.loadState(state).pipe(
+                Effect.as(undefined),
+                Effect.catch((error) => Effect.succeed(error.message)),
+              )
+        if (problem !== undefined)
+          tell({ type: 'incoming.failed', reason: problem, side: 'destination', run: run.number })
+        else {
+          tell({ type: 'incoming.prepared', run: run.number })
+          run.engine?.order({ type: 'accept' })
+        }
+        yield* Deferred.succeed(taken, undefined)
+      })
+
+    const perform = (intent: Intent): Effect.Effect<void> => {
+      switch (intent.type) {
+        case 'open-channel':
+          return openChannel(intent)
+        case 'begin-setup':
+          return beginSetup(intent)
+        case 'iterate':
+          return Effect.sync(() => outgoing?.engine?.order({ type: 'iterate' }))
+        case 'set-parameters':
+          return Effect.sync(() => outgoing?.engine?.order({ type: 'set-parameters', parameters: intent.parameters }))
+        case 'complete-precopy':
+          return completePrecopy(intent)
+        case 'commit':
+          return Effect.sync(() => outgoing?.engine?.order({ type: 'commit' }))
+        case 'inquire':
+          return Effect.asVoid(beside(outgoing?.scope ?? scope, findOutcome(intent)))
+        case 'teardown':
+          return Effect.asVoid(beside(scope, teardown(intent)))
+        case 'send-package':
+          return Effect.sync(() =>
+            tell({ type: 'outgoing.failed', reason: 'postcopy is not supported', side: 'source', run: intent.run }),
+          )
+        case 'listen':
+          return listen(intent)
+        case 'load':
+          return load
+        case 'acknowledge':
+          return Effect.sync(() => incoming?.engine?.order({ type: 'acknowledge' }))
+        case 'reject':
+          return Effect.sync(() => incoming?.engine?.order({ type: 'reject' }))
+        case 'stop-guest':
+          return guest.stop
+        case 'start-guest':
+          return guest.start
+        case 'acquire-images':
+          return options.images?.acquire ?? Effect.void
+        case 'release-images':
+          return options.images?.release ?? Effect.void
+        case 'quit':
+          return Effect.asVoid(Deferred.succeed(ended, undefined))
+      }
+    }
+
+    const deliver = (job: Job, output: CoreOutput, nowMillis: number): Effect.Effect<void> => {
+      switch (output.type) {
+        case 'intent':
+          return perform(output.intent)
+        case 'event':
+          return Effect.asVoid(PubSub.publish(events, { atMillis: nowMillis, event: output.event }))
+        case 'reply':
+          return job.answer === undefined ? Effect.void : Effect.asVoid(Deferred.succeed(job.answer, output.value))
+        case 'refusal': {
+          const command = job.input.type === 'command' ? job.input.name : ''
+          const refused = new CommandRefused({ command, class: output.class, desc: output.desc })
+          return job.answer === undefined ? Effect.void : Effect.asVoid(Deferred.fail(job.answer, refused))
+        }
+        case 'unexpected':
+          return Effect.logDebug(`fact ${output.fact} of run ${output.run} is not taken in ${output.state}`)
+      }
+    }
+
+    const takeJob = Effect.gen(function* () {
+      const job = yield* Queue.take(jobs)
+      const nowMillis = yield* Clock.currentTimeMillis
+      const [next, outputs] = step(yield* Ref.get(current), { ...job.input, nowMillis })
+      yield* Ref.set(current, next)
+      yield* PubSub.publish(states, next)
+      for (const output of outputs) yield* deliver(job, output, nowMillis)
+      if (job.input.type === 'fact' && job.answer !== undefined) yield* Deferred.succeed(job.answer, undefined)
+    })
+
+    if (options.incoming === undefined && options.autostart !== false) yield* guest.start
+    yield* Effect.forkScoped(Effect.forever(takeJob))
+    // However the process ends, nothing of a run is left behind.
+    yield* Effect.addFinalizer(() =>
+      Effect.suspend(() => (outgoing === undefined ? Effect.void : Scope.close(outgoing.scope, Exit.void))),
+    )
+
+    return {
+      execute: (name, args) =>
+        Effect.gen(function* () {
+          const answer = yield* Deferred.make<unknown, CommandRefused>()
+          yield* Queue.offer(jobs, { input: { type: 'command', name, arguments: args }, answer })
+          return yield* Deferred.await(answer)
+        }),
+      events: Stream.fromPubSub(events),
+      subscribe: PubSub.subscribe(events),
+      state: Ref.get(current),
+      states: Stream.concat(Stream.fromEffect(Ref.get(current)), Stream.fromPubSub(states)),
+      address: Deferred.await(address),
+      ended: Deferred.await(ended),
+      guestFact: (type) => Effect.asVoid(Queue.offer(jobs, { input: { type: 'fact', fact: { type, run: 0 } } })),
+    }
+  })
+
+/** Whether a process has nothing under way in either direction. */
+export const isQuiescent = (state: CoreState): boolean =>
+  ['none', 'completed', 'failed', 'cancelled'].includes(outgoingStatus(state)) &&
+  ['none', 'completed', 'failed'].includes(incomingStatus(state))
+
+export type { OutgoingNews }

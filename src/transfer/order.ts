@@ -1,0 +1,56 @@
+/** What a data-plane engine is told to do, and what it says it waits for. Both cross a thread boundary as plain data. */
+import type { IncomingNews, OutgoingNews } from '../core/fact.ts'
+import type { TransferParameters } from '../core/intent.ts'
+import type { DeviceState } from './dialect.ts'
+
+/** Orders to the sending engine. */
+export type OutgoingOrder =
+  | {
+      readonly type: 'setup'
+      readonly parameters: TransferParameters
+      readonly returnPath: boolean
+      /** 16 bytes that name this run to the destination, should it be asked about it later. */
+      readonly identity: Uint8Array
+    }
+  | { readonly type: 'iterate' }
+  | { readonly type: 'set-parameters'; readonly parameters: TransferParameters }
+  | { readonly type: 'complete'; readonly devices: readonly DeviceState[] }
+  | { readonly type: 'commit' }
+  | { readonly type: 'abort' }
+
+/** Orders to the receiving engine. */
+export type IncomingOrder =
+  /** What was loaded is good: answer the question of the source. */
+  | { readonly type: 'accept' }
+  /** The guest runs here. */
+  | { readonly type: 'acknowledge' }
+  /** It never will. */
+  | { readonly type: 'reject' }
+  | { readonly type: 'abort' }
+
+/** What the sending engine tells. */
+export type OutgoingReport =
+  | OutgoingNews
+  /** The last byte is in the channel: a channel without a way back can be closed behind it. */
+  | { readonly type: 'sent' }
+
+/** What the receiving engine tells, for the host of the guest to judge before the core hears of it. */
+export type IncomingReport =
+  | IncomingNews
+  /** The stream names its run. */
+  | { readonly type: 'identified'; readonly identity: Uint8Array }
+  /** All but the end mark is loaded: the devices, for the guest to take. Answered by `accept` or `reject`. */
+  | { readonly type: 'arrived'; readonly devices: readonly DeviceState[]; readonly runState: string }
+  /** Bytes read from the channel so far. */
+  | { readonly type: 'received'; readonly bytes: number }
+
+/** What a stepper waits for. */
+export type Wait =
+  /** More room in the link, or more bytes from it. */
+  | { readonly kind: 'link' }
+  /** A point in time. */
+  | { readonly kind: 'until'; readonly millis: number }
+  /** The next order. */
+  | { readonly kind: 'order' }
+  /** Nothing: it has ended, and does not touch the link again. */
+  | { readonly kind: 'over' }

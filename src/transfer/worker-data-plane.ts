@@ -1,0 +1,99 @@
+/**
+ * The data plane in worker threads: a busy transfer never delays an answer to the manager. Threads are kept for the next
+ * run; one is started beforehand, so that a migration does not wait for it.
+ */
+import { MessageChannel, type Worker } from 'node:worker_threads'
+import { Deferred, Effect, Layer, type Scope } from 'effect'
+import type { Connection } from '../channel/transport.ts'
+import type { GuestMemory } from '../memory/index.ts'
+import { DataPlane, type EngineHandle } from './data-plane.ts'
+import type { EngineJob } from './engine-thread.ts'
+import type { IncomingOrder, IncomingReport, OutgoingOrder, OutgoingReport } from './order.ts'
+import { Doorbell, startThread } from './worker-thread.ts'
+
+/** How long an engine may take to notice that it is to end, before its thread is ended with it. */
+const ABORT_PATIENCE = '2 seconds'
+
+const make = Effect.gen(function* () {
+  const threads = new Set<Worker>()
+  const idle: Worker[] = []
+
+  const hire = (): Worker => {
+    const known = idle.pop()
+    if (known !== undefined) return known
+    const thread = startThread('engine-thread')
+    threads.add(thread)
+    return thread
+  }
+  idle.push(hire())
+  yield* Effect.addFinalizer(() => Effect.promise(() => Promise.all([...threads].map((thread) => thread.terminate()))))
+
+  const start = <Order extends { readonly type: string }, News>(
+    kind: EngineJob['kind'],
+    connection: Connection,
+    memory: GuestMemory,
+    report: (news: News) => void,
+    lost: (reason: string) => void,
+  ): Effect.Effect<EngineHandle<Order>, never, Scope.Scope> =>
+    Effect.gen(function* () {
+      const over = yield* Deferred.make<void>()
+      const thread = hire()
+      const { port1, port2 } = new MessageChannel()
+      const doorbell = new Doorbell()
+      const died = (error: Error): void => {
+        threads.delete(thread)
+        lost(`the engine's thread ended: ${error.message}`)
+        Deferred.doneUnsafe(over, Effect.void)
+      }
+      thread.once('error', died)
+      port1.on('message', (news: News | { readonly type: 'over' }) => {
+        if (!isOver(news)) return report(news)
+        thread.off('error', died)
+        idle.push(thread)
+        port1.close()
+        Deferred.doneUnsafe(over, Effect.void)
+      })
+      const job: EngineJob = {
+        kind,
+        memory: memory.toShared(),
+        descriptors: connection.descriptors ?? { in: -1, out: -1 },
+        doorbell: doorbell.buffer,
+        port: port2,
+      }
+      thread.postMessage(job, [port2])
+      const order = (given: Order | { readonly type: 'abort' }): void => {
+        port1.postMessage(given)
+        doorbell.ring()
+      }
+      // The descriptors must not be used any more when the connection is closed: they may be another file's by then.
+      yield* Effect.addFinalizer(() =>
+        Effect.suspend(() => {
+          order({ type: 'abort' })
+          return Deferred.await(over).pipe(
+            Effect.timeoutOrElse({
+              duration: ABORT_PATIENCE,
+              orElse: () => Effect.promise(() => thread.terminate()),
+            }),
+          )
+        }),
+      )
+      return { order, over: Deferred.await(over) }
+    })
+
+  return DataPlane.of({
+    outgoing: (connection, memory, report) =>
+      start<OutgoingOrder, OutgoingReport>('outgoing', connection, memory, report, (reason) =>
+        report({ type: 'outgoing.failed', reason, side: 'source' }),
+      ),
+    incoming: (connection, memory, report) =>
+      start<IncomingOrder, IncomingReport>('incoming', connection, memory, report, (reason) =>
+        report({ type: 'incoming.failed', reason, side: 'destination' }),
+      ),
+  })
+})
+
+const isOver = (news: unknown): news is { readonly type: 'over' } =>
+  typeof news === 'object' && news !== null && 'type' in news && news.type === 'over'
+
+/** Engines in worker threads. */
+export const workerDataPlane = Layer.effect(DataPlane, make)
