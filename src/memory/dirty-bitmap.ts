@@ -166,8 +166,8 @@ export class DirtyBitmap {
       // Another thread may have changed the word since the plain read, so the answer comes from this one.
       bits = Atomics.load(words, index) ^ skipped
     }
-    // The tail bits are 0, so a seek for clear pages may land beyond the end.
-    return Math.min(index * WORD_BITS + 31 - Math.clz32(bits & -bits), this.pageCount)
+    // Never beyond the end: the tail bits are 0, and the first of them is at `pageCount` itself.
+    return index * WORD_BITS + 31 - Math.clz32(bits & -bits)
   }
 
   #check(page: number): void {

@@ -98,6 +98,16 @@ t.test('the whole working set is written to, and evenly', async (t) => {
   t.ok(Math.min(...hits) > 50 && Math.max(...hits) < 150, `100 expected, ${Math.min(...hits)} .. ${Math.max(...hits)}`)
 })
 
+t.test('a record on the page of the counter never hides the counter', async (t) => {
+  const guest = newGuest({ workingSetBytes: 4096 })
+  let hidden = 0
+  for (let operation = 1; operation <= 2000; operation++) {
+    guest.advance(1)
+    if (guestCounter(guest.memory) !== operation) hidden++
+  }
+  t.equal(hidden, 0)
+})
+
 t.test('operations are due at the rate, and running time and counter convert exactly', async (t) => {
   t.equal(newGuest({ rate: 20_000 }).due(50), 1000)
   t.equal(newGuest({ rate: 3 }).due(333), 0)

@@ -120,7 +120,7 @@ export class WritingGuest implements Guest {
       block++
     }
     this.memory.write(block, offset, this.#record)
-    // Last, so that a record on page 0 never hides the counter.
+    // A record may lie on the counter; it starts with the same number.
     this.memory.writeUint64(0, 0, counter)
     this.#counter = counter
   }
