@@ -43,5 +43,6 @@ export {
   type DeviceSlice,
   type VmDescription,
 } from './vm-description.ts'
+export { RamBlockTable, RamDecoder, type RamSink } from './ram-decoder.ts'
 export { silentSink, type StreamSink } from './stream-sink.ts'
 export { StreamDecoder, type StreamDecoderOptions } from './stream-decoder.ts'

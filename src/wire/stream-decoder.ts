@@ -5,24 +5,14 @@
  * page. What it refuses, it refuses before the sink hears of it.
  */
 import {
-  BLOCK_COUNT_MAX,
   CAPABILITY_COUNT_MAX,
-  COMPRESSED_BYTES_MAX,
   DEVICE_BYTES_MAX,
   DEVICE_COUNT_MAX,
   MACHINE_NAME_BYTES_MAX,
   PACKAGE_BYTES_MAX,
-  PAGE_BYTES,
-  RAM_COMPRESS_PAGE,
-  RAM_CONTINUE,
-  RAM_EOS,
   RAM_IDSTR,
   RAM_INSTANCE,
-  RAM_MEM_SIZE,
-  RAM_PAGE,
   RAM_VERSION,
-  RAM_XBZRLE,
-  RAM_ZERO,
   SECTION_COMMAND,
   SECTION_CONFIGURATION,
   SECTION_END,
@@ -37,11 +27,11 @@ import {
   STREAM_VERSION,
   TAIL_BYTES_MAX,
   VM_DESCRIPTION_BYTES_MAX,
-  XBZRLE_ENCODING,
 } from './constants.ts'
-import { Accumulator, readText, readU16, readU32, readU64 } from './bytes.ts'
+import { Accumulator, readText, readU16, readU32 } from './bytes.ts'
 import { readCommand, type RamRange } from './command.ts'
 import { CAPABILITIES_NAME, TARGET_PAGE_BITS_NAME, UUID_NAME, type Configuration } from './header.ts'
+import { RamBlockTable, RamDecoder } from './ram-decoder.ts'
 import type { RamBlock } from './ram-record.ts'
 import type { Section } from './section.ts'
 import { StreamError, hex } from './stream-error.ts'
@@ -74,20 +64,18 @@ const HEADER = 0
 const CONFIGURATION = 1
 const SUBSECTION = 2
 const ITEM = 3
-const RAM_BLOCKS = 4
-const RAM = 5
-const BODY = 6
-const FOOTER = 7
-const DESCRIPTION = 8
-const TAIL = 9
-const COMPLETE = 10
+const RAM = 4
+const BODY = 5
+const FOOTER = 6
+const DESCRIPTION = 7
+const TAIL = 8
+const COMPLETE = 9
 
 const WANTED = [
   'the file header',
   'the configuration section or the first section',
   'a configuration subsection or the first section',
   'a section, a command or EOF',
-  'an entry of the RAM block list',
   'a RAM record or EOS',
   'the rest of a body',
   'a section footer',
@@ -120,8 +108,8 @@ export class StreamDecoder {
   readonly #sink: StreamSink
   readonly #options: StreamDecoderOptions
   readonly #body = new Accumulator()
-  readonly #blocks: RamBlock[] = []
-  readonly #blockIndex = new Map<string, number>()
+  readonly #table: RamBlockTable
+  readonly #ram: RamDecoder
   readonly #devices: DeviceDescription[] = []
   #state: number = HEADER
   /** Bytes consumed in all feeds before this one, minus the index they would have: index + base = stream offset. */
@@ -131,16 +119,10 @@ export class StreamDecoder {
 
   #configuration: { -readonly [K in keyof Configuration]: Configuration[K] } | undefined
   #footers = true
-  #addresses = false
-  #pageSizeSummary = PAGE_BYTES
   #packaged = false
   #inPackage = false
 
   #ramSectionId: number | undefined
-  #listed = false
-  #listLeft = 0
-  /** Index of the block of the channel's last page record, or -1: what CONTINUE refers to. */
-  #block = -1
 
   #bodyKind = BODY_DEVICE
   #bodyLeft = 0
@@ -154,6 +136,8 @@ export class StreamDecoder {
   constructor(sink: StreamSink, options: StreamDecoderOptions = {}) {
     this.#sink = sink
     this.#options = options
+    this.#table = new RamBlockTable(options.blockCountMax)
+    this.#ram = new RamDecoder(sink, this.#table)
   }
 
   /** Bytes of the stream consumed so far. */
@@ -168,7 +152,7 @@ export class StreamDecoder {
 
   /** The block list, empty until it has come. */
   get blocks(): readonly RamBlock[] {
-    return this.#listed ? this.#blocks : []
+    return this.#table.listed ? this.#table.blocks : []
   }
 
   /**
@@ -210,12 +194,12 @@ export class StreamDecoder {
    */
   resume(): void {
     if (this.#failure !== undefined) throw this.#failure.cause
-    if (!this.#listed || this.#state === COMPLETE) {
+    if (!this.#table.listed || this.#state === COMPLETE) {
       throw new StreamError(this.#position, 'Nothing to resume', 'a stream cut off behind its block list', 'another')
     }
     this.#body.take()
     this.#deviceBytes = undefined
-    this.#block = -1
+    this.#ram.forget()
     this.#state = ITEM
   }
 
@@ -225,7 +209,7 @@ export class StreamDecoder {
 
   #cutOff(remaining: number): unknown {
     if (this.#state === TAIL && this.#tailFault !== undefined) return this.#tailFault
-    const wanted = WANTED[this.#state]!
+    const wanted = this.#state === RAM ? this.#ram.expected : WANTED[this.#state]!
     const found = remaining === 0 ? 'the end of the stream' : `${remaining} bytes and the end of the stream`
     return new StreamError(this.#position, 'Stream cut off', wanted, found)
   }
@@ -251,8 +235,6 @@ export class StreamDecoder {
         return this.#item(bytes, at, end)
       case FOOTER:
         return this.#footer(bytes, at, end)
-      case RAM_BLOCKS:
-        return this.#ramBlock(bytes, at, end)
       case HEADER:
         return this.#header(bytes, at, end)
       case CONFIGURATION:
@@ -368,7 +350,7 @@ export class StreamDecoder {
       next += 1 + length
     }
     configuration.capabilities = capabilities
-    this.#addresses = capabilities.includes('x-ignore-shared')
+    this.#table.addresses = capabilities.includes('x-ignore-shared')
     return next
   }
 
@@ -510,174 +492,16 @@ export class StreamDecoder {
     return this.#footers ? at + 5 : at
   }
 
-  // RAM
-
-  /** One entry of the block list; the list is handed on when its lengths add up to the announced total. */
-  #ramBlock(bytes: Uint8Array, at: number, end: number): number {
-    if (this.#listLeft === 0) {
-      this.#listed = true
-      this.#state = RAM
-      this.#sink.ramBlocks(this.#blocks)
-      return at
-    }
-    if (end - at < 1) return at
-    const nameLength = bytes[at]!
-    if (nameLength === 0) throw this.#error(at, 'Empty RAM block name', '1 to 255 bytes', '0')
-    const lengthAt = at + 1 + nameLength
-    // Behind any entry come at least the 8 bytes of EOS: enough to see whether a page size is among the fields.
-    if (end - lengthAt < 16) return at
-    const name = readText(bytes, at + 1, nameLength)
-    const usedLength = readU64(bytes, lengthAt)
-    if (usedLength > this.#listLeft || usedLength % PAGE_BYTES !== 0) {
-      throw this.#error(
-        lengthAt,
-        `Bad length of RAM block ${name}`,
-        `a multiple of ${hex(PAGE_BYTES)} up to the ${hex(this.#listLeft)} left of the total`,
-        hex(usedLength),
-      )
-    }
-    if (this.#blockIndex.has(name)) throw this.#error(at, `RAM block ${name} listed twice`, 'it once', 'a second one')
-    const limit = this.#options.blockCountMax ?? BLOCK_COUNT_MAX
-    if (this.#blocks.length >= limit) throw this.#error(at, 'Too many RAM blocks', `at most ${limit}`, 'one more')
-    let next = lengthAt + 8
-    const block: { name: string; usedLength: number; pageSize?: number; address?: number } = { name, usedLength }
-    if (this.#pageSizeSummary !== PAGE_BYTES && !this.#addresses) {
-      // A page size is listed only where it is not the host's. It is told from a name (whose length byte is never 0)
-      // and from EOS (0x10) by being one of the sizes that POSTCOPY_ADVISE announced.
-      const pageSize = readU64(bytes, next)
-      if (pageSize >= 2 * PAGE_BYTES && isPowerOfTwo(pageSize) && hasBit(this.#pageSizeSummary, pageSize)) {
-        block.pageSize = pageSize
-        next += 8
-      }
-    }
-    if (this.#addresses) {
-      const address = readU64(bytes, next)
-      if (!Number.isSafeInteger(address)) {
-        throw this.#error(next, `Bad address of RAM block ${name}`, 'less than 2^53', hex(address))
-      }
-      block.address = address
-      next += 8
-    }
-    this.#blockIndex.set(name, this.#blocks.length)
-    this.#blocks.push(block)
-    this.#listLeft -= usedLength
-    return next
-  }
-
-  #ramRecords(bytes: Uint8Array, start: number, end: number): number {
-    const sink = this.#sink
-    const blocks = this.#blocks
-    let block = this.#block
-    let usedLength = block < 0 ? 0 : blocks[block]!.usedLength
-    let at = start
-    while (end - at >= 8) {
-      const low = readU32(bytes, at + 4)
-      const flags = low & 0xfff
-      const kind = flags & ~RAM_CONTINUE
-      // Whole numbers up to 2^53 are exact here; one above that is still above every used length.
-      const offset = readU32(bytes, at) * 4294967296 + (low - flags)
-      if (kind !== RAM_PAGE && kind !== RAM_ZERO && kind !== RAM_XBZRLE && kind !== RAM_COMPRESS_PAGE) {
-        this.#block = block
-        return this.#ramControl(at, flags, offset)
-      }
-      let body = at + 8
-      let recordBlock = block
-      let recordUsedLength = usedLength
-      if (flags === kind) {
-        if (body >= end || end - body < 1 + bytes[body]!) break
-        recordBlock = this.#namedBlock(bytes, body)
-        recordUsedLength = blocks[recordBlock]!.usedLength
-        body += 1 + bytes[body]!
-      } else if (block < 0) {
-        throw this.#error(at, 'Ack, bad migration stream!', 'a block name before CONTINUE', hex(flags))
-      }
-      if (offset >= recordUsedLength) {
-        throw this.#error(
-          at,
-          `Illegal RAM offset ${offset.toString(16)}`,
-          `an offset in ${blocks[recordBlock]!.name} below ${hex(recordUsedLength)}`,
-          hex(offset),
-        )
-      }
-      if (kind === RAM_PAGE) {
-        if (end - body < PAGE_BYTES) break
-        sink.page(recordBlock, offset, bytes, body)
-        at = body + PAGE_BYTES
-      } else if (kind === RAM_ZERO) {
-        if (end - body < 1) break
-        sink.zeroPage(recordBlock, offset, bytes[body]!)
-        at = body + 1
-      } else {
-        const behind = kind === RAM_XBZRLE ? this.#xbzrleEnd(bytes, body, end) : this.#compressedEnd(bytes, body, end)
-        if (behind < 0) break
-        if (kind === RAM_XBZRLE) sink.xbzrlePage(recordBlock, offset, bytes, body + 3, behind - body - 3)
-        else sink.compressedPage(recordBlock, offset, bytes, body + 4, behind - body - 4)
-        at = behind
-      }
-      block = recordBlock
-      usedLength = recordUsedLength
-    }
-    this.#block = block
-    return at
-  }
-
-  /** Index of the block whose counted name stands at `at`. */
-  #namedBlock(bytes: Uint8Array, at: number): number {
-    const name = readText(bytes, at + 1, bytes[at]!)
-    const index = this.#listed ? this.#blockIndex.get(name) : undefined
-    if (index === undefined) {
-      throw this.#error(at, `Can't find block ${name}`, 'a name of the block list', JSON.stringify(name))
-    }
-    return index
-  }
-
-  /** MEM_SIZE and EOS, the records that are no page; anything else is refused. Returns the offset behind the record. */
-  #ramControl(at: number, flags: number, offset: number): number {
-    if (flags === RAM_EOS && offset === 0) {
+  #ramRecords(bytes: Uint8Array, at: number, end: number): number {
+    const behind = this.#ram.read(bytes, at, end, this.#base)
+    if (this.#ram.ended) {
       const id = this.#ramSectionId!
+      this.#ram.ended = false
       this.#section = { id, idstr: RAM_IDSTR, instance: RAM_INSTANCE, version: RAM_VERSION }
       this.#state = FOOTER
       this.#sink.ramEos(id)
-      return at + 8
     }
-    if (flags === RAM_MEM_SIZE) {
-      if (this.#listed) throw this.#error(at, 'Second RAM block list', 'a page record or EOS', hex(offset))
-      if (!Number.isSafeInteger(offset)) {
-        throw this.#error(at, 'RAM size out of range', 'less than 2^53 bytes', hex(offset))
-      }
-      this.#listLeft = offset
-      this.#state = RAM_BLOCKS
-      return at + 8
-    }
-    throw this.#error(
-      at,
-      `Unknown combination of migration flags: ${hex(flags)}`,
-      'one of ZERO, MEM_SIZE, PAGE, EOS, XBZRLE and COMPRESS_PAGE',
-      `${hex(flags)} at offset ${hex(offset)}`,
-    )
-  }
-
-  /** End of an XBZRLE body, or -1 if it is not all there. */
-  #xbzrleEnd(bytes: Uint8Array, body: number, end: number): number {
-    if (end - body < 3) return -1
-    if (bytes[body] !== XBZRLE_ENCODING) {
-      throw this.#error(body, 'Bad XBZRLE page header', `encoding ${XBZRLE_ENCODING}`, `${bytes[body]}`)
-    }
-    const length = readU16(bytes, body + 1)
-    if (length > PAGE_BYTES) {
-      throw this.#error(body + 1, 'Bad XBZRLE page header', `at most ${PAGE_BYTES} bytes`, `${length}`)
-    }
-    return end - body < 3 + length ? -1 : body + 3 + length
-  }
-
-  /** End of a compressed body, or -1 if it is not all there. */
-  #compressedEnd(bytes: Uint8Array, body: number, end: number): number {
-    if (end - body < 4) return -1
-    const length = readU32(bytes, body)
-    if (length === 0 || length > COMPRESSED_BYTES_MAX) {
-      throw this.#error(body, 'Invalid compressed data length', `1 to ${COMPRESSED_BYTES_MAX}`, `${length}`)
-    }
-    return end - body < 4 + length ? -1 : body + 4 + length
+    return behind
   }
 
   // Commands, bodies and the end
@@ -691,7 +515,7 @@ export class StreamDecoder {
     if (!('name' in command)) throw this.#error(at, command.message, command.expected, command.found)
     switch (command.name) {
       case 'POSTCOPY_ADVISE':
-        if (command.pageSizes !== undefined) this.#pageSizeSummary = command.pageSizes.summary
+        if (command.pageSizes !== undefined) this.#table.pageSizeSummary = command.pageSizes.summary
         break
       case 'POSTCOPY_RAM_DISCARD':
         this.#checkRanges(at, command.block, command.ranges)
@@ -716,11 +540,11 @@ export class StreamDecoder {
   }
 
   #checkRanges(at: number, name: string, ranges: readonly RamRange[]): void {
-    const index = this.#listed ? this.#blockIndex.get(name) : undefined
+    const index = this.#table.indexOf(name)
     if (index === undefined) {
       throw this.#error(at, `Can't find block ${name}`, 'a name of the block list', JSON.stringify(name))
     }
-    const { usedLength } = this.#blocks[index]!
+    const { usedLength } = this.#table.blocks[index]!
     for (const { start, length } of ranges) {
       if (start + length > usedLength) {
         throw this.#error(
@@ -869,13 +693,4 @@ export class StreamDecoder {
 
 function printDevice(device: DeviceDescription | undefined): string {
   return device === undefined ? 'none' : `${device.name} instance ${device.instance} with ${device.length} bytes`
-}
-
-function isPowerOfTwo(value: number): boolean {
-  return Number.isInteger(Math.log2(value))
-}
-
-/** Whether the bit `bit`, a power of two, is set in `value`; both below 2^53. */
-function hasBit(value: number, bit: number): boolean {
-  return Math.floor(value / bit) % 2 === 1
 }

@@ -90,6 +90,34 @@ function writeRun(out: Uint8Array, at: number, run: number): number {
   return at + 2
 }
 
+/** The page as 32-bit words, where it is aligned for that; RAM blocks and page buffers are. */
+function pageWords(bytes: Uint8Array, at: number): Int32Array | undefined {
+  const start = bytes.byteOffset + at
+  return start % 4 === 0 ? new Int32Array(bytes.buffer, start, PAGE_BYTES / 4) : undefined
+}
+
+/** First place from `position` on where the pages differ, or 4096. Most of a page is equal: words make it worth it. */
+function firstDifference(
+  before: Uint8Array,
+  beforeAt: number,
+  after: Uint8Array,
+  afterAt: number,
+  beforeWords: Int32Array | undefined,
+  afterWords: Int32Array | undefined,
+  position: number,
+): number {
+  let next = position
+  if (beforeWords !== undefined && afterWords !== undefined) {
+    while (next % 4 !== 0 && before[beforeAt + next] === after[afterAt + next]) next++
+    if (next % 4 !== 0) return next
+    let word = next / 4
+    while (word < PAGE_BYTES / 4 && beforeWords[word] === afterWords[word]) word++
+    next = word * 4
+  }
+  while (next < PAGE_BYTES && before[beforeAt + next] === after[afterAt + next]) next++
+  return next
+}
+
 /**
  * Encode what changed from `before` to `after`, a page each, into `out` from `outAt`. Returns the bytes written: 0 if
  * the pages are equal, -1 if the body would exceed `limit` (at most 4096), in which case the page goes out plain.
@@ -104,13 +132,15 @@ export function encodeXbzrle(
   outAt: number,
   limit: number = PAGE_BYTES,
 ): number {
+  const beforeWords = pageWords(before, beforeAt)
+  const afterWords = pageWords(after, afterAt)
   const bound = outAt + Math.min(limit, PAGE_BYTES)
   let next = outAt
   let position = 0
   while (position < PAGE_BYTES) {
     if (next + 2 > bound) return -1
     const skipFrom = position
-    while (position < PAGE_BYTES && before[beforeAt + position] === after[afterAt + position]) position++
+    position = firstDifference(before, beforeAt, after, afterAt, beforeWords, afterWords, position)
     if (position === PAGE_BYTES) break
     next = writeRun(out, next, position - skipFrom)
     if (next + 2 > bound) return -1
