@@ -6,11 +6,12 @@ import { GuestRefused, GuestRunner, type GuestHost } from './guest-host.ts'
 /** How often the guest gets to run. */
 const TICK = '5 millis'
 
+const at = <A>(use: (nowMillis: number) => A) => Effect.map(Clock.currentTimeMillis, use)
+
 /** Hosts a guest until the scope closes. */
 export const fiberGuestHost = (guest: Guest): Effect.Effect<GuestHost, never, Scope.Scope> =>
   Effect.gen(function* () {
     const runner = new GuestRunner(guest)
-    const at = <A>(use: (nowMillis: number) => A) => Effect.map(Clock.currentTimeMillis, use)
     yield* Effect.forkScoped(Effect.forever(Effect.sleep(TICK).pipe(Effect.andThen(at((now) => runner.advance(now))))))
     return {
       memory: guest.memory,

@@ -43,6 +43,16 @@ export interface TimedEvent {
   readonly event: ManagerEvent
 }
 
+/** What a process says, in the order in which it says it: a manager relies on events that precede their answer. */
+export type ProcessOutput =
+  | ({ readonly kind: 'event' } & TimedEvent)
+  | {
+      readonly kind: 'answer'
+      /** The number that `submit` gave. */
+      readonly ticket: number
+      readonly result: { readonly value: unknown } | { readonly refused: CommandRefused }
+    }
+
 /** What this runtime really carries out; the core refuses to switch on anything else. */
 export const runtimeCapabilities = ['events', 'return-path', 'pause-before-switchover'] as const
 
@@ -66,8 +76,10 @@ export interface MigrationProcess {
   readonly execute: (name: string, args?: unknown) => Effect.Effect<unknown, CommandRefused>
   /** Events from the time of subscription on, in order, none merged or lost. */
   readonly events: Stream.Stream<TimedEvent>
-  /** The same, for a subscriber that must not miss the first. */
-  readonly subscribe: Effect.Effect<PubSub.Subscription<TimedEvent>, never, Scope.Scope>
+  /** Hands over a command without waiting; its answer comes among the outputs, with this number. */
+  readonly submit: (name: string, args?: unknown) => Effect.Effect<number>
+  /** Events and answers from now on, in order. */
+  readonly outputs: Effect.Effect<PubSub.Subscription<ProcessOutput>, never, Scope.Scope>
   readonly state: Effect.Effect<CoreState>
   /** Every state the core has been in since the call, beginning with the present one. */
   readonly states: Stream.Stream<CoreState>
@@ -83,6 +95,7 @@ export interface MigrationProcess {
 
 type Job = {
   readonly input: DistributiveOmit<CoreInput, 'nowMillis'>
+  readonly ticket: number
   readonly answer?: Deferred.Deferred<unknown, CommandRefused>
 }
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never
@@ -122,16 +135,17 @@ export const makeMigrationProcess = (
     const scope = yield* Effect.scope
     const { guest, fence = Effect.succeed(false), identity = randomIdentity } = options
     const jobs = yield* Queue.unbounded<Job>()
-    const events = yield* PubSub.unbounded<TimedEvent>()
+    const outputs = yield* PubSub.unbounded<ProcessOutput>()
     const states = yield* PubSub.unbounded<CoreState>()
     const address = yield* Deferred.make<string>()
     const ended = yield* Deferred.make<void>()
     const current = yield* Ref.make(start({ ...options, supportedCapabilities: runtimeCapabilities }))
+    let tickets = 0
     let outgoing: OutgoingRun | undefined
     let incoming: IncomingRun | undefined
 
     const tell = (fact: Fact): void => {
-      Queue.offerUnsafe(jobs, { input: { type: 'fact', fact } })
+      Queue.offerUnsafe(jobs, { input: { type: 'fact', fact }, ticket: 0 })
     }
     const beside = <E>(where: Scope.Scope, effect: Effect.Effect<void, E, Scope.Scope | Transport | DataPlane>) =>
       effect.pipe(
@@ -270,7 +284,7 @@ export const makeMigrationProcess = (
           const lost = yield* Deferred.make<unknown, CommandRefused>()
           const reason = 'the source lost the channel and asked who runs the guest'
           const fact: Fact = { type: 'incoming.lost', reason, side: 'channel', run: run.number }
-          yield* Queue.offer(jobs, { input: { type: 'fact', fact }, answer: lost })
+          yield* Queue.offer(jobs, { input: { type: 'fact', fact }, ticket: 0, answer: lost })
           yield* Effect.exit(Deferred.await(lost))
         }
         return incomingStatus(yield* Ref.get(current)) === 'completed'
@@ -369,18 +383,29 @@ export const makeMigrationProcess = (
       }
     }
 
+    const answer = (job: Job, result: Extract<ProcessOutput, { kind: 'answer' }>['result']): Effect.Effect<void> =>
+      Effect.gen(function* () {
+        yield* PubSub.publish(outputs, { kind: 'answer', ticket: job.ticket, result })
+        if (job.answer === undefined) return
+        if ('value' in result) yield* Deferred.succeed(job.answer, result.value)
+        else yield* Deferred.fail(job.answer, result.refused)
+      })
+
     const deliver = (job: Job, output: CoreOutput, nowMillis: number): Effect.Effect<void> => {
       switch (output.type) {
         case 'intent':
           return perform(output.intent)
         case 'event':
-          return Effect.asVoid(PubSub.publish(events, { atMillis: nowMillis, event: output.event }))
+          return Effect.asVoid(
+            PubSub.publish(outputs, { kind: 'event', atMillis: nowMillis, event: output.event }),
+          )
         case 'reply':
-          return job.answer === undefined ? Effect.void : Effect.asVoid(Deferred.succeed(job.answer, output.value))
+          return answer(job, { value: output.value })
         case 'refusal': {
           const command = job.input.type === 'command' ? job.input.name : ''
-          const refused = new CommandRefused({ command, class: output.class, desc: output.desc })
-          return job.answer === undefined ? Effect.void : Effect.asVoid(Deferred.fail(job.answer, refused))
+          return answer(job, {
+            refused: new CommandRefused({ command, class: output.class, desc: output.desc }),
+          })
         }
         case 'unexpected':
           return Effect.logDebug(`fact ${output.fact} of run ${output.run} is not taken in ${output.state}`)
@@ -390,10 +415,10 @@ export const makeMigrationProcess = (
     const takeJob = Effect.gen(function* () {
       const job = yield* Queue.take(jobs)
       const nowMillis = yield* Clock.currentTimeMillis
-      const [next, outputs] = step(yield* Ref.get(current), { ...job.input, nowMillis })
+      const [next, made] = step(yield* Ref.get(current), { ...job.input, nowMillis })
       yield* Ref.set(current, next)
       yield* PubSub.publish(states, next)
-      for (const output of outputs) yield* deliver(job, output, nowMillis)
+      for (const output of made) yield* deliver(job, output, nowMillis)
       if (job.input.type === 'fact' && job.answer !== undefined) yield* Deferred.succeed(job.answer, undefined)
     })
 
@@ -404,20 +429,32 @@ export const makeMigrationProcess = (
       Effect.suspend(() => (outgoing === undefined ? Effect.void : Scope.close(outgoing.scope, Exit.void))),
     )
 
+    const submit = (name: string, args?: unknown, answered?: Deferred.Deferred<unknown, CommandRefused>) =>
+      Effect.sync(() => {
+        const ticket = ++tickets
+        const input = { type: 'command', name, arguments: args } as const
+        Queue.offerUnsafe(jobs, answered === undefined ? { input, ticket } : { input, ticket, answer: answered })
+        return ticket
+      })
+
     return {
       execute: (name, args) =>
         Effect.gen(function* () {
-          const answer = yield* Deferred.make<unknown, CommandRefused>()
-          yield* Queue.offer(jobs, { input: { type: 'command', name, arguments: args }, answer })
-          return yield* Deferred.await(answer)
+          const answered = yield* Deferred.make<unknown, CommandRefused>()
+          yield* submit(name, args, answered)
+          return yield* Deferred.await(answered)
         }),
-      events: Stream.fromPubSub(events),
-      subscribe: PubSub.subscribe(events),
+      submit: (name, args) => submit(name, args),
+      outputs: PubSub.subscribe(outputs),
+      events: Stream.fromPubSub(outputs).pipe(
+        Stream.filter((output) => output.kind === 'event'),
+        Stream.map(({ atMillis, event }) => ({ atMillis, event })),
+      ),
       state: Ref.get(current),
       states: Stream.concat(Stream.fromEffect(Ref.get(current)), Stream.fromPubSub(states)),
       address: Deferred.await(address),
       ended: Deferred.await(ended),
-      guestFact: (type) => Effect.asVoid(Queue.offer(jobs, { input: { type: 'fact', fact: { type, run: 0 } } })),
+      guestFact: (type) => Effect.asVoid(Queue.offer(jobs, { input: { type: 'fact', fact: { type, run: 0 } }, ticket: 0 })),
     }
   })
 

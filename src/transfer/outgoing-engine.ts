@@ -88,6 +88,8 @@ export class OutgoingEngine {
   #sentBlock = -1
   #dirtyPages = 0
   #inSection = false
+  /** Until when pages go out without another look at how much is left. */
+  #roundEndMillis = 0
   #startedMillis = 0
   #periodMillis = 0
   #periodPages = 0
@@ -264,24 +266,35 @@ export class OutgoingEngine {
   /** One turn of precopy; undefined: go on. */
   #iterate(nowMillis: number): Wait | undefined {
     this.#rollWindow(nowMillis)
+    if (nowMillis >= this.#roundEndMillis || this.#dirtyPages === 0) {
+      if (this.#hasConverged(nowMillis)) return this.#converge(nowMillis)
+      this.#roundEndMillis = nowMillis + ROUND_MILLIS
+    }
+    const allowance = this.#window.allowanceBytes
+    if (allowance > 0) {
+      this.#fillPages(allowance)
+      return undefined
+    }
+    this.#roundEndMillis = 0
+    this.#closeSection()
+    return this.#queue.isEmpty ? { kind: 'until', millis: this.#window.endMillis } : undefined
+  }
+
+  /** Whether what is left can be sent within the downtime limit; takes in the guest's log if it may be. */
+  #hasConverged(nowMillis: number): boolean {
     const threshold = this.#window.thresholdBytes
     if (this.#dirtyPages * PAGE_BYTES < threshold) this.#sync(nowMillis)
     const pending = this.#dirtyPages * PAGE_BYTES
-    if (pending === 0 || pending < threshold) {
-      this.#closeSection()
-      if (!this.#queue.isEmpty) return undefined
-      this.#phase = 'converged'
-      this.#reportProgress(nowMillis)
-      this.#report({ type: 'outgoing.converged' })
-      return { kind: 'order' }
-    }
-    const allowance = this.#window.allowanceBytes
-    if (allowance <= 0) {
-      this.#closeSection()
-      return this.#queue.isEmpty ? { kind: 'until', millis: this.#window.endMillis } : undefined
-    }
-    this.#fillPages(allowance)
-    return undefined
+    return pending === 0 || pending < threshold
+  }
+
+  #converge(nowMillis: number): Wait | undefined {
+    this.#closeSection()
+    if (!this.#queue.isEmpty) return undefined
+    this.#phase = 'converged'
+    this.#reportProgress(nowMillis)
+    this.#report({ type: 'outgoing.converged' })
+    return { kind: 'order' }
   }
 
   #rollWindow(nowMillis: number): void {
@@ -372,7 +385,12 @@ export class OutgoingEngine {
   #writeEnd(): void {
     const { small } = this.#queue
     const description = describeDevices(
-      deviceSections(this.#devices).map(({ section, payload }) => ({ ...section, length: payload.length })),
+      deviceSections(this.#devices).map(({ section, payload }) => ({
+        idstr: section.idstr,
+        instance: section.instance,
+        version: section.version,
+        length: payload.length,
+      })),
     )
     this.#queue.at = writeVmDescription(small, writeEof(small, this.#queue.at), description)
   }
