@@ -57,6 +57,8 @@ export const guestRegion = (options: GuestOptions = {}) => {
           cont: { ...resumes, actions: [synchronise.acquire, ...resumes.actions] },
           system_reset: 'prelaunch',
           ...stoppable('paused'),
+          // Started and stopped again under a migration that still believes the guest to be where it left it.
+          ...(variant.has('q15') ? { 'vm.postmigrate': 'postmigrate' } : {}),
         },
       },
       suspended: {
@@ -119,7 +121,14 @@ export const guestRegion = (options: GuestOptions = {}) => {
         on: {
           stop: { actions: remember.autostart(false) },
           cont: { actions: remember.autostart(true) },
-          'vm.arrive': [{ ...resumes, guard: 'arrivesRunning' }, { target: 'paused' }],
+          'vm.arrive': [
+            { ...resumes, guard: 'arrivesRunning' },
+            { target: 'prelaunch', guard: 'arrivesPrelaunch' },
+            { target: 'postmigrate', guard: 'arrivesPostmigrate' },
+            { target: 'suspended', guard: 'arrivesSuspended' },
+            { target: 'io-error', guard: 'arrivesIoError' },
+            { target: 'paused' },
+          ],
           'incoming.start': [
             { ...resumes, guard: 'startsRunning' },
             { target: 'paused', guard: 'incomingPostcopy' },

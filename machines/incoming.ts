@@ -28,6 +28,8 @@ export const incomingRegion = (options: IncomingOptions = {}) => {
   const takesOver = {
     target: '#incoming-starting',
   } as const
+  // Whatever the first listener came to, a second one is opened beside it.
+  const listensAgain = variant.has('q2') ? { 'migrate-incoming': { actions: listens.actions } } : {}
   return chart.createStateConfig({
     description: 'MigrationStatus of the incoming side.',
     initial: 'none',
@@ -100,6 +102,7 @@ export const incomingRegion = (options: IncomingOptions = {}) => {
           'incoming.failed': '#incoming-failed',
           'incoming.lost': '#incoming-failed',
           ...(variant.has('h11') ? { 'incoming.ended': takesOver } : {}),
+          ...listensAgain,
         },
       },
       'postcopy-active': {
@@ -127,6 +130,7 @@ export const incomingRegion = (options: IncomingOptions = {}) => {
             : variant.has('h12')
               ? '#incoming-completed'
               : '#incoming-failed',
+          ...listensAgain,
         },
       },
       ...(variant.recent
@@ -186,6 +190,7 @@ export const incomingRegion = (options: IncomingOptions = {}) => {
         description: 'The guest is here. The source may be told so as often as it asks.',
         meta: source('MigrationStatus.completed; process_incoming_migration_bh'),
         entry: { type: 'emitMigration', params: { status: 'completed' } },
+        on: listensAgain,
       },
       failed: {
         id: 'incoming-failed',

@@ -313,6 +313,7 @@ export const outgoingRegion = (options: ChartOptions = {}) => {
           'x-colo-lost-heartbeat': '.leaving',
           ...(variant.recent || variant.has('q3') ? changesCapabilities : {}),
           ...(variant.has('q8') ? { migrate_cancel: { actions: 'teardown' as const } } : {}),
+          ...(variant.has('h8') ? { migrate: { target: '#setup', actions: remember.newRun } } : {}),
         },
       },
 
@@ -395,7 +396,7 @@ export const outgoingRegion = (options: ChartOptions = {}) => {
             description: 'The guest has its run state back.',
             on: { 'outgoing.proceed': '#cancelled' },
           },
-          ...(variant.has('h2') || variant.has('h14') || variant.has('h15')
+          ...(variant.has('h2') || variant.has('h7') || variant.has('h14') || variant.has('h15')
             ? { stuck: { description: 'Nobody ever leaves this state.' } }
             : {}),
         },

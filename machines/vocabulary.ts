@@ -9,6 +9,9 @@ import type { MigrationStatus } from './status.ts'
 /** Run states a guest can be in before a migration stops it, and so can return to. */
 export type StoppableRunState = 'running' | 'paused' | 'prelaunch' | 'suspended' | 'io-error' | 'postmigrate'
 
+/** Run states in which a stopped guest can leave the source, and so arrive: the destination takes over the source's. */
+export type StoppedRunState = Exclude<StoppableRunState, 'running'>
+
 /** What the charts remember beside their states. Every member has a finite domain, so that a chart can be explored. */
 export interface ChartContext {
   /** Capability `pause-before-switchover`. */
@@ -103,8 +106,8 @@ export type IncomingFact =
   | { readonly type: 'incoming.start'; readonly running: boolean }
   /** All that precedes the end mark is loaded. */
   | { readonly type: 'incoming.prepared' }
-  /** The end mark is here. `running`: the run state that the stream recorded. */
-  | { readonly type: 'incoming.ended'; readonly running: boolean }
+  /** The end mark is here. `running`: whether the stream recorded a running guest; if not, `stopped` is how it was. */
+  | { readonly type: 'incoming.ended'; readonly running: boolean; readonly stopped?: StoppedRunState }
   | { readonly type: 'incoming.failed' }
   | { readonly type: 'incoming.lost' }
   | { readonly type: 'incoming.recovering' }
@@ -134,7 +137,7 @@ export type SynchronisationEvent =
   /** outgoing, incoming -> guest: run on after a checkpoint or a failover. */
   | { readonly type: 'vm.colo-resume' }
   /** incoming -> guest: all of it is here. */
-  | { readonly type: 'vm.arrive'; readonly running: boolean }
+  | { readonly type: 'vm.arrive'; readonly running: boolean; readonly stopped?: StoppedRunState }
   /** outgoing, guest -> images: hand the images over. */
   | { readonly type: 'images.release' }
   /** incoming, outgoing, guest -> images: take the images. */
@@ -164,6 +167,10 @@ export const initialContext: ChartContext = {
   autostart: true,
 }
 
+/** The run state in which an event says that a stopped guest arrives. */
+const stoppedAs = (event: ChartEvent): StoppedRunState | undefined =>
+  'running' in event && !event.running && 'stopped' in event ? event.stopped : undefined
+
 const inIncomingPostcopy = or([
   stateIn({ incoming: { 'postcopy-active': 'running' } }),
   stateIn({ incoming: 'completed' }),
@@ -191,6 +198,10 @@ export const chart = setup({
     beforeIoError: ({ context }) => context.before === 'io-error',
     beforePostmigrate: ({ context }) => context.before === 'postmigrate',
     arrivesRunning: ({ context, event }) => 'running' in event && event.running && context.autostart,
+    arrivesPrelaunch: ({ event }) => stoppedAs(event) === 'prelaunch',
+    arrivesPostmigrate: ({ event }) => stoppedAs(event) === 'postmigrate',
+    arrivesSuspended: ({ event }) => stoppedAs(event) === 'suspended',
+    arrivesIoError: ({ event }) => stoppedAs(event) === 'io-error',
     startsRunning: and([
       ({ context, event }) => 'running' in event && event.running && context.autostart,
       inIncomingPostcopy,
@@ -253,7 +264,11 @@ export const synchronise = {
   postmigrate: chart.raise({ type: 'vm.postmigrate' }),
   coloStop: chart.raise({ type: 'vm.colo-stop' }),
   coloResume: chart.raise({ type: 'vm.colo-resume' }),
-  arrive: chart.raise(({ event }) => ({ type: 'vm.arrive', running: 'running' in event && event.running })),
+  arrive: chart.raise(({ event }) => {
+    const stopped = stoppedAs(event)
+    const running = 'running' in event && event.running
+    return stopped === undefined ? { type: 'vm.arrive', running } : { type: 'vm.arrive', running, stopped }
+  }),
   arriveRunning: chart.raise({ type: 'vm.arrive', running: true }),
   release: chart.raise({ type: 'images.release' }),
   acquire: chart.raise({ type: 'images.acquire' }),

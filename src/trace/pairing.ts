@@ -1,0 +1,305 @@
+/**
+ * Two observers without a common clock: each party is explained on its own, then the explanations have to fit together.
+ * A destination and the runs that were sent to it are matched by address; what must agree is what the run came to on both
+ * sides, never the order of lines in different files.
+ */
+import type { QuirkId } from '../../machines/index.ts'
+import { flag, type Configuration, type RunRecord } from './configuration.ts'
+import type { LazyAutomaton, QuirkMask } from './lazy-automaton.ts'
+import type { Observations } from './observation.ts'
+import type { Party } from './scenario.ts'
+
+/** A party with its observations. */
+export interface ObservedParty {
+  readonly party: Party
+  readonly observations: Observations
+}
+
+/** A run, by the party that sent it and the line of its `migrate`. */
+interface RunReference {
+  readonly sender: number
+  readonly line: number
+}
+
+/** A destination and the runs that were sent to its address. */
+export interface Pairing {
+  /** Index of the receiving party. */
+  readonly receiver: number
+  readonly runs: readonly RunReference[]
+}
+
+/** The part of an address that names the listener: host names differ between the two sides, ports and paths do not. */
+const listenerOf = (uri: unknown): string | undefined => {
+  if (typeof uri !== 'string') return undefined
+  const tcp = /^tcp:.*:(\d+)(,.*)?$/.exec(uri)
+  if (tcp !== null) return tcp[1] === '0' ? undefined : `tcp:${tcp[1]}`
+  return uri.startsWith('unix:') ? uri : undefined
+}
+
+const accepted = (
+  { observations }: ObservedParty,
+  name: string,
+): { readonly line: number; readonly listener: string | undefined }[] => {
+  const found = []
+  for (const one of observations.list)
+    if (one.kind === 'command' && one.name === name && one.reply?.ok !== false && one.arguments['resume'] !== true)
+      found.push({ line: one.line, listener: listenerOf(one.arguments['uri']) })
+  return found
+}
+
+/** Matches destinations with the runs that were sent to them. */
+export const pair = (parties: readonly ObservedParty[]): readonly Pairing[] => {
+  const runs = parties.flatMap((party, sender) =>
+    accepted(party, 'migrate').map(({ line, listener }) => ({ sender, line, listener })),
+  )
+  const pairings: Pairing[] = []
+  for (const [receiver, observed] of parties.entries()) {
+    const listeners = new Set(accepted(observed, 'migrate-incoming').map(({ listener }) => listener))
+    listeners.add(listenerOf(observed.party.start.incomingUri))
+    listeners.delete(undefined)
+    const matching = runs.filter(({ sender, listener }) => sender !== receiver && listeners.has(listener))
+    if (matching.length > 0) pairings.push({ receiver, runs: matching.map(({ sender, line }) => ({ sender, line })) })
+  }
+  return pairings
+}
+
+/** The lines of the runs that a party sent and that are matched. */
+export const runLinesOf = (pairings: readonly Pairing[], sender: number): ReadonlySet<number> =>
+  new Set(pairings.flatMap(({ runs }) => runs.filter((run) => run.sender === sender).map((run) => run.line)))
+
+/** What a party came to, as far as pairs ask. */
+interface Summary {
+  readonly incoming: string
+  /** The guest was started by its arrival. */
+  readonly started: boolean
+  readonly postcopy: boolean
+  readonly runs: readonly RunRecord[]
+  readonly quirks: QuirkMask
+}
+
+/** What a destination came to. */
+const fateOf = (one: Summary): 'took-over' | 'failed' | 'colo' | 'undecided' => {
+  const { incoming } = one
+  if (incoming === 'completed' || incoming === 'postcopy-active.running' || incoming.startsWith('postcopy-paused'))
+    return 'took-over'
+  if (incoming === 'failed') return 'failed'
+  return incoming.startsWith('colo') ? 'colo' : 'undecided'
+}
+
+const summaryOf = (one: Configuration): Summary => {
+  const runs: RunRecord[] = []
+  const status = one.node.outgoing
+  let last = true
+  for (let run = one.run; run !== undefined; run = run.before) {
+    runs.push(last ? { ...run, status, before: undefined } : { ...run, before: undefined })
+    last = false
+  }
+  return {
+    incoming: one.node.incomingPath,
+    started: (one.flags & flag.started) !== 0,
+    postcopy: one.node.context.postcopy,
+    runs,
+    quirks: one.quirks,
+  }
+}
+
+/** The distinct summaries of a party, without those that another gives with fewer quirks. */
+const summariesOf = (final: readonly Configuration[]): readonly Summary[] => {
+  const byKey = new Map<string, Summary[]>()
+  for (const one of final) {
+    const summary = summaryOf(one)
+    const key = JSON.stringify({ ...summary, quirks: 0 })
+    const known = byKey.get(key) ?? []
+    if (known.some((other) => (other.quirks & summary.quirks) === other.quirks)) continue
+    byKey.set(key, [...known.filter((other) => (other.quirks & summary.quirks) !== summary.quirks), summary])
+  }
+  return [...byKey.values()].flat()
+}
+
+/** A rule that a destination and one run must keep. Broken, it says what is wrong, and which quirk would explain it. */
+interface PairRule {
+  readonly broken: string
+  readonly holds: (receiver: Summary, run: RunRecord) => boolean
+  readonly quirk: (receiver: Summary, sender: Summary, run: RunRecord) => QuirkId | undefined
+}
+
+const mayRunThere = (run: RunRecord): boolean => run.mark !== 'open' && run.mark !== 'declared-dead'
+
+const rules: readonly PairRule[] = [
+  {
+    broken: 'the destination took the guest over, although the source never committed the run',
+    holds: (receiver, run) => fateOf(receiver) !== 'took-over' || mayRunThere(run),
+    quirk: (receiver, sender) => (sender.postcopy && !receiver.postcopy ? 'h11' : undefined),
+  },
+  {
+    broken: 'the source completed, although the destination refused the stream',
+    holds: (receiver, run) => fateOf(receiver) !== 'failed' || run.status !== 'completed',
+    quirk: (_receiver, _sender, run) => (run.mark === 'committed' ? 'h10' : undefined),
+  },
+  {
+    broken: 'the guest was started on the destination, although it was stopped on the source',
+    holds: (receiver, run) => !receiver.started || !mayRunThere(run) || run.ranBefore,
+    quirk: (_receiver, _sender, run) => (run.mark === 'postcopy' ? 'h21' : undefined),
+  },
+  {
+    broken: 'the source completed, although the destination entered COLO',
+    holds: (receiver, run) => fateOf(receiver) !== 'colo' || run.status !== 'completed' || run.mark === 'colo',
+    quirk: () => 'h20',
+  },
+]
+
+/** Keeps the smallest sets only. */
+const smallest = (masks: Iterable<QuirkMask>): readonly QuirkMask[] => {
+  const kept: QuirkMask[] = []
+  for (const mask of [...new Set(masks)].sort((a, b) => bits(a) - bits(b) || a - b))
+    if (!kept.some((other) => (other & mask) === other)) kept.push(mask)
+  return kept
+}
+
+/** The number of quirks in a set. */
+export const bits = (mask: QuirkMask): number => {
+  let count = 0
+  for (let rest = mask; rest !== 0; rest &= rest - 1) count += 1
+  return count
+}
+
+/** How a joint explanation came out. */
+export type PairingOutcome =
+  | { readonly fits: true; readonly quirks: QuirkMask }
+  | { readonly fits: false; readonly pairing: Pairing; readonly broken: string }
+
+/** Most combinations of what the senders came to that are tried. */
+const combinationsMax = 10_000
+
+function* combinations(
+  senders: readonly number[],
+  summaries: readonly (readonly Summary[])[],
+): IterableIterator<ReadonlyMap<number, Summary>> {
+  const [first, ...rest] = senders
+  if (first === undefined) {
+    yield new Map()
+    return
+  }
+  for (const tail of combinations(rest, summaries))
+    for (const summary of summaries[first] ?? []) yield new Map(tail).set(first, summary)
+}
+
+/** The quirks that one destination and the runs sent to it need; undefined if nothing explains them. */
+const priceOf = (
+  automaton: LazyAutomaton,
+  allowed: QuirkMask,
+  pairing: Pairing,
+  receiver: Summary,
+  senders: ReadonlyMap<number, Summary>,
+): readonly QuirkMask[] => {
+  const prices: QuirkMask[] = []
+  for (const reference of pairing.runs) {
+    const sender = senders.get(reference.sender)
+    const run = sender?.runs.find((other) => other.line === reference.line)
+    if (sender === undefined || run === undefined) continue
+    let price: QuirkMask | undefined = 0
+    for (const rule of rules) {
+      if (rule.holds(receiver, run)) continue
+      const quirk = rule.quirk(receiver, sender, run)
+      const mask = quirk === undefined ? 0 : automaton.maskOf([quirk])
+      price = mask === 0 || (mask & ~allowed) !== 0 || price === undefined ? undefined : price | mask
+    }
+    if (price !== undefined) prices.push(price)
+  }
+  return smallest(prices)
+}
+
+/** Pairings that have a party in common, directly or through others, have to be explained together. */
+const components = (pairings: readonly Pairing[]): readonly (readonly Pairing[])[] => {
+  const groups: { readonly parties: Set<number>; readonly pairings: Pairing[] }[] = []
+  for (const pairing of pairings) {
+    const parties = new Set([pairing.receiver, ...pairing.runs.map(({ sender }) => sender)])
+    const own = { parties, pairings: [pairing] }
+    for (const group of groups.filter((other) => [...parties].some((party) => other.parties.has(party)))) {
+      for (const party of group.parties) own.parties.add(party)
+      own.pairings.unshift(...group.pairings)
+      groups.splice(groups.indexOf(group), 1)
+    }
+    groups.push(own)
+  }
+  return groups.map((group) => group.pairings)
+}
+
+/**
+ * Joins what the parties came to: the smallest set of quirks with which one explanation of each fits those of the
+ * others, or the first destination for which there is none.
+ */
+export const join = (
+  automaton: LazyAutomaton,
+  allowed: QuirkMask,
+  finals: readonly (readonly Configuration[])[],
+  pairings: readonly Pairing[],
+): PairingOutcome => {
+  const summaries = finals.map(summariesOf)
+  const paired = new Set(pairings.flatMap(({ receiver, runs }) => [receiver, ...runs.map(({ sender }) => sender)]))
+  let masks: readonly QuirkMask[] = [0]
+  for (const [index, party] of summaries.entries())
+    if (!paired.has(index))
+      masks = merge(
+        masks,
+        party.map((summary) => summary.quirks),
+      )
+  for (const component of components(pairings)) {
+    const joined = joinComponent(automaton, allowed, summaries, component)
+    if (!joined.fits) return joined
+    masks = merge(masks, joined.masks)
+  }
+  return { fits: true, quirks: masks[0] ?? 0 }
+}
+
+type ComponentOutcome =
+  { readonly fits: true; readonly masks: readonly QuirkMask[] } | (PairingOutcome & { readonly fits: false })
+
+const joinComponent = (
+  automaton: LazyAutomaton,
+  allowed: QuirkMask,
+  summaries: readonly (readonly Summary[])[],
+  pairings: readonly Pairing[],
+): ComponentOutcome => {
+  const senders = [...new Set(pairings.flatMap(({ runs }) => runs.map((run) => run.sender)))]
+  const found: QuirkMask[] = []
+  let furthest = 0
+  let tried = 0
+  for (const chosen of combinations(senders, summaries)) {
+    if (++tried > combinationsMax) break
+    let masks: readonly QuirkMask[] = [[...chosen.values()].reduce((mask, summary) => mask | summary.quirks, 0)]
+    let reached = 0
+    for (const pairing of pairings) {
+      const own = chosen.get(pairing.receiver)
+      const options: QuirkMask[] = []
+      for (const receiver of own === undefined ? (summaries[pairing.receiver] ?? []) : [own])
+        for (const price of priceOf(automaton, allowed, pairing, receiver, chosen))
+          options.push(price | receiver.quirks)
+      masks = merge(masks, options)
+      if (masks.length === 0) break
+      reached += 1
+    }
+    furthest = Math.max(furthest, reached)
+    found.push(...masks)
+  }
+  if (found.length > 0) return { fits: true, masks: smallest(found) }
+  const pairing = pairings[furthest] as Pairing
+  return { fits: false, pairing, broken: brokenRule(summaries, pairing) }
+}
+
+const merge = (masks: readonly QuirkMask[], options: readonly QuirkMask[]): readonly QuirkMask[] =>
+  smallest(masks.flatMap((mask) => options.map((option) => mask | option)))
+
+/** The rule that is broken by whatever the two sides may have come to. */
+const brokenRule = (summaries: readonly (readonly Summary[])[], pairing: Pairing): string => {
+  for (const rule of rules) {
+    const kept = pairing.runs.some(({ sender, line }) =>
+      summaries[sender]?.some((summary) => {
+        const run = summary.runs.find((other) => other.line === line)
+        return run !== undefined && summaries[pairing.receiver]?.some((receiver) => rule.holds(receiver, run))
+      }),
+    )
+    if (!kept) return rule.broken
+  }
+  return 'what the destination came to does not fit what the source came to'
+}
