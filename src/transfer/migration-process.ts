@@ -77,7 +77,7 @@ export interface MigrationProcess {
   /** Events from the time of subscription on, in order, none merged or lost. */
   readonly events: Stream.Stream<TimedEvent>
   /** Hands over a command without waiting; its answer comes among the outputs, with this number. */
-  readonly submit: (name: string, args?: unknown) => Effect.Effect<number>
+  readonly submit: (name: string, args?: unknown) => number
   /** Events and answers from now on, in order. */
   readonly outputs: Effect.Effect<PubSub.Subscription<ProcessOutput>, never, Scope.Scope>
   readonly state: Effect.Effect<CoreState>
@@ -396,9 +396,7 @@ export const makeMigrationProcess = (
         case 'intent':
           return perform(output.intent)
         case 'event':
-          return Effect.asVoid(
-            PubSub.publish(outputs, { kind: 'event', atMillis: nowMillis, event: output.event }),
-          )
+          return Effect.asVoid(PubSub.publish(outputs, { kind: 'event', atMillis: nowMillis, event: output.event }))
         case 'reply':
           return answer(job, { value: output.value })
         case 'refusal': {
@@ -429,19 +427,18 @@ export const makeMigrationProcess = (
       Effect.suspend(() => (outgoing === undefined ? Effect.void : Scope.close(outgoing.scope, Exit.void))),
     )
 
-    const submit = (name: string, args?: unknown, answered?: Deferred.Deferred<unknown, CommandRefused>) =>
-      Effect.sync(() => {
-        const ticket = ++tickets
-        const input = { type: 'command', name, arguments: args } as const
-        Queue.offerUnsafe(jobs, answered === undefined ? { input, ticket } : { input, ticket, answer: answered })
-        return ticket
-      })
+    const submit = (name: string, args?: unknown, answered?: Deferred.Deferred<unknown, CommandRefused>): number => {
+      const ticket = ++tickets
+      const input = { type: 'command', name, arguments: args } as const
+      Queue.offerUnsafe(jobs, answered === undefined ? { input, ticket } : { input, ticket, answer: answered })
+      return ticket
+    }
 
     return {
       execute: (name, args) =>
         Effect.gen(function* () {
           const answered = yield* Deferred.make<unknown, CommandRefused>()
-          yield* submit(name, args, answered)
+          submit(name, args, answered)
           return yield* Deferred.await(answered)
         }),
       submit: (name, args) => submit(name, args),
@@ -454,7 +451,8 @@ export const makeMigrationProcess = (
       states: Stream.concat(Stream.fromEffect(Ref.get(current)), Stream.fromPubSub(states)),
       address: Deferred.await(address),
       ended: Deferred.await(ended),
-      guestFact: (type) => Effect.asVoid(Queue.offer(jobs, { input: { type: 'fact', fact: { type, run: 0 } }, ticket: 0 })),
+      guestFact: (type) =>
+        Effect.asVoid(Queue.offer(jobs, { input: { type: 'fact', fact: { type, run: 0 } }, ticket: 0 })),
     }
   })
 

@@ -1,0 +1,352 @@
+/**
+ * `switchover migrate`: moves a guest's memory from this process into another one, here and now, and proves that it
+ * arrived. The guest runs all the while, and goes on in the other process.
+ */
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Clock, Console, Effect, FileSystem, Option, Queue, Stream, type Scope } from 'effect'
+import { Command, Flag } from 'effect/cli'
+import { ChildProcess, ChildProcessSpawner } from 'effect/process'
+import { parseSize } from '../memory/index.ts'
+import { sha256 } from '../memory/node.ts'
+import type { MigrationInfo } from '../qapi/index.ts'
+import { connectClient, type QmpClient, type QmpDuplex, type Tap } from '../qmp/client.ts'
+import { encodeLine, type JsonObject } from '../qmp/message.ts'
+import { openSession } from '../qmp/session.ts'
+import { recorder } from '../trace/recorder.ts'
+import { makeGuest } from '../transfer/guest-program.ts'
+import { makeMigrationProcess } from '../transfer/migration-process.ts'
+import { Failure, WrongUsage } from './failure.ts'
+import { compareWithFile, type Comparison } from './memory-file.ts'
+import { ProgressDisplay } from './progress.ts'
+import { bootStage, guestProgram, guestSpec, realPlatform, setStage, type Stage } from './stage.ts'
+import { formatBytes } from './units.ts'
+
+interface Options {
+  readonly guest: string
+  readonly uri: string
+  readonly maxBandwidth: string
+  readonly downtimeLimit: number
+  readonly pause: boolean
+  readonly prealloc: boolean
+  readonly verify: boolean
+  readonly trace: Option.Option<string>
+  readonly json: boolean
+}
+
+/** How long the guest runs in its new place before it is looked at. */
+const RUN_ON = '300 millis'
+/** Time between two looks at a guest that has an end. */
+const FINISH_POLL = '100 millis'
+/** How often progress is asked for. */
+const POLL = '50 millis'
+
+const over = new Set(['completed', 'failed', 'cancelled'])
+
+const cpuSeconds = (): number => {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1e6
+}
+
+const size = (name: string, text: string): Effect.Effect<number, WrongUsage> =>
+  Effect.try({
+    try: () => parseSize(text),
+    catch: (error) =>
+      new WrongUsage({ reason: `--${name}: ${error instanceof Error ? error.message : String(error)}` }),
+  })
+
+/** The source's process, as a QMP server in this very process. */
+const sourceDuplex = (stage: Stage, fence: Effect.Effect<boolean>) =>
+  Effect.gen(function* () {
+    const messages = yield* Queue.unbounded<unknown>()
+    const migration = yield* makeMigrationProcess({ guest: stage.guest, fence })
+    const session = yield* openSession({
+      process: migration,
+      profile: '2.11',
+      send: (message) => Effect.asVoid(Queue.offer(messages, message)),
+    })
+    const duplex: QmpDuplex = { send: session.receive, messages: Stream.fromQueue(messages) }
+    return duplex
+  })
+
+/** The destination: another process of the operating system, talked to over its standard streams. */
+const spawnDestination = (options: Options) =>
+  Effect.gen(function* () {
+    const lines = yield* Queue.unbounded<Uint8Array>()
+    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+    const entry = fileURLToPath(new URL(`./main.${extension}`, import.meta.url))
+    const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
+    const args = [entry, 'destination', '--guest', options.guest, ...(options.prealloc ? ['--prealloc'] : [])]
+    const handle = yield* spawner.spawn(
+      ChildProcess.make(process.execPath, args, {
+        stdin: Stream.fromQueue(lines),
+        stderr: 'inherit',
+        forceKillAfter: '2 seconds',
+      }),
+    )
+    const duplex: QmpDuplex = {
+      send: (message: JsonObject) => Effect.asVoid(Queue.offer(lines, new TextEncoder().encode(encodeLine(message)))),
+      messages: handle.stdout.pipe(
+        Stream.decodeText(),
+        Stream.splitLines,
+        Stream.map((line): unknown => JSON.parse(line)),
+        Stream.catchCause(() => Stream.empty),
+      ),
+    }
+    return { duplex, handle }
+  })
+
+/** Sets one side up: events on, parameters as asked for. */
+const prepare = (client: QmpClient, parameters: JsonObject, pause: boolean) =>
+  Effect.gen(function* () {
+    const capabilities = [
+      { capability: 'events', state: true },
+      { capability: 'pause-before-switchover', state: pause },
+    ]
+    yield* client.execute('migrate-set-capabilities', { capabilities })
+    yield* client.execute('migrate-set-parameters', parameters)
+  })
+
+const query = (client: QmpClient) => Effect.map(client.execute('query-migrate'), (answer) => answer as MigrationInfo)
+
+/** Shows progress until the run is over, continuing it if it pauses; an interrupt cancels it and waits for the end. */
+const follow = (client: QmpClient) =>
+  Effect.gen(function* () {
+    const display = new ProgressDisplay()
+    for (;;) {
+      const info = yield* query(client)
+      display.show(info, yield* Clock.currentTimeMillis)
+      if (info.status === 'pre-switchover') yield* client.execute('migrate-continue', { state: 'pre-switchover' })
+      if (info.status !== undefined && over.has(info.status)) {
+        display.end()
+        return info
+      }
+      yield* Effect.sleep(POLL)
+    }
+  }).pipe(
+    Effect.onInterrupt(() =>
+      Effect.gen(function* () {
+        yield* client.execute('migrate_cancel')
+        for (;;) {
+          const { status } = yield* query(client)
+          if (status === undefined || over.has(status)) return
+          yield* Effect.sleep(POLL)
+        }
+      }).pipe(Effect.ignore),
+    ),
+  )
+
+/** Both guests' memory after the destination's guest has gone on for a while. */
+interface Verification {
+  /** The guest's operations: when it was stopped here, and now in its new place. */
+  readonly counter: { readonly atStop: number; readonly now: number }
+  readonly sha256: { readonly source: string; readonly destination: string; readonly recorded?: string }
+  readonly pages: Comparison
+  readonly verified: boolean
+}
+
+/**
+ * Stops the destination's guest, brings this side's memory to the same point by doing the same operations here (a guest is
+ * deterministic), and compares every page and the digests.
+ */
+const verify = (stage: Stage, destination: QmpClient) =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const directory = yield* fs.makeTempDirectoryScoped({ prefix: 'switchover-' })
+    const state = yield* stage.guest.saveState
+    const replica = makeGuest(stage.program, stage.memory)
+    replica.loadState(state)
+    const atStop = replica.counter
+    const { program } = stage
+    const last = program.kind === 'image' ? program.recording.steps.length : undefined
+    yield* Effect.sleep(RUN_ON)
+    let there = yield* askMemory(destination)
+    while (last !== undefined && there.counter < last) {
+      yield* Effect.sleep(FINISH_POLL)
+      there = yield* askMemory(destination)
+    }
+    yield* destination.execute('stop')
+    const file = join(directory, 'destination.ram')
+    there = yield* askMemory(destination, file)
+    replica.advance(there.counter - atStop)
+    const pages = compareWithFile(stage.memory, file)
+    const here = sha256(stage.memory)
+    const recorded = program.kind === 'image' ? program.recording.steps[there.counter - 1]?.sha256After : undefined
+    const result: Verification = {
+      counter: { atStop, now: there.counter },
+      sha256: { source: here, destination: there.sha256, ...(recorded === undefined ? {} : { recorded }) },
+      pages,
+      verified:
+        here === there.sha256 && pages.differing === 0 && there.counter >= atStop && (recorded ?? here) === here,
+    }
+    return result
+  }).pipe(Effect.scoped)
+
+const askMemory = (destination: QmpClient, filename?: string) =>
+  Effect.map(
+    destination.execute('x-switchover-memory', filename === undefined ? {} : { filename }),
+    (answer) => answer as { readonly sha256: string; readonly counter: number },
+  )
+
+const describe = (report: Report): string => {
+  const { verification, downtimeLimit, trace, processes } = report
+  const { ram, downtime } = report.info
+  return [
+    `${report.info.status}: source process ${processes.source}, destination process ${processes.destination ?? 'none'}`,
+    `  ${ram?.['dirty-sync-count']} passes, ${formatBytes(Number(ram?.transferred ?? 0))} sent, ` +
+      `total ${report.info['total-time']} ms, downtime ${downtime} ms (limit ${downtimeLimit} ms)`,
+    ...(verification === undefined
+      ? []
+      : [
+          `  guest stopped here after operation ${verification.counter.atStop}, went on there to ${verification.counter.now}`,
+          `  ${verification.pages.compared} pages compared, ${verification.pages.differing} differ`,
+          `  sha256 source      ${verification.sha256.source}`,
+          `  sha256 destination ${verification.sha256.destination}`,
+          ...(verification.sha256.recorded === undefined
+            ? []
+            : [`  sha256 recorded    ${verification.sha256.recorded}`]),
+        ]),
+    ...(trace.length === 0 ? [] : [`  trace ${trace.join(' ')}`]),
+  ].join('\n')
+}
+
+interface Report {
+  readonly info: MigrationInfo
+  readonly downtimeLimit: number
+  readonly processes: { readonly source: number; readonly destination?: number }
+  readonly cpu: { readonly source: number; readonly destination?: number }
+  readonly verification?: Verification
+  readonly trace: readonly string[]
+}
+
+const jsonOf = (report: Report): string => {
+  const { info, verification, ...rest } = report
+  return JSON.stringify({ ...info, ...rest, ...verification })
+}
+
+/** Whether the numbers keep what was promised. */
+const reasonToFail = (report: Report): string | undefined => {
+  const { info, verification } = report
+  if (info.status !== 'completed')
+    return `migration ${info.status}${info['error-desc'] ? `: ${info['error-desc']}` : ''}`
+  if (verification?.verified === false) return 'the memory of the destination differs from the source’s'
+  return undefined
+}
+
+const taps = (options: Options, startedMillis: number) => {
+  const prefix = Option.getOrUndefined(options.trace)
+  if (prefix === undefined) return { files: [], tap: (): Tap => () => {} }
+  const files: string[] = []
+  const tap = (party: 'src' | 'dst'): Tap => {
+    const file = `${prefix}.${party}.jsonl`
+    files.push(file)
+    return recorder(file, () => (performance.timeOrigin + performance.now() - startedMillis) / 1000)
+  }
+  return { files, tap }
+}
+
+const run = (options: Options): Effect.Effect<Report, unknown, RunServices> =>
+  Effect.gen(function* () {
+    const startedMillis = performance.timeOrigin + performance.now()
+    const { files, tap } = taps(options, startedMillis)
+    const spec = yield* guestSpec(options.guest)
+    const parameters = {
+      'max-bandwidth': yield* size('max-bandwidth', options.maxBandwidth),
+      'downtime-limit': options.downtimeLimit,
+    }
+    const isLocal = !options.uri.startsWith('exec:')
+    const other = isLocal ? yield* spawnDestination(options) : undefined
+    const stage = yield* setStage(yield* guestProgram(spec, true))
+    bootStage(stage)
+    const dead =
+      other === undefined ? Effect.succeed(false) : Effect.map(Effect.orDie(other.handle.isRunning), (alive) => !alive)
+    const source = yield* connectClient(yield* sourceDuplex(stage, dead), tap('src'))
+    yield* prepare(source, parameters, options.pause)
+    let uri = options.uri
+    const destination = other === undefined ? undefined : yield* connectClient(other.duplex, tap('dst'))
+    if (destination !== undefined) {
+      yield* prepare(destination, {}, false)
+      yield* destination.execute('migrate-incoming', { uri })
+      uri = String(yield* destination.execute('x-switchover-address'))
+    }
+    const cpuBefore = { source: cpuSeconds(), destination: yield* destinationCpu(destination) }
+    yield* source.execute('migrate', { uri })
+    const info = yield* follow(source)
+    const cpu = {
+      source: cpuSeconds() - cpuBefore.source,
+      ...(destination === undefined
+        ? {}
+        : { destination: (yield* destinationCpu(destination)) - cpuBefore.destination }),
+    }
+    const completed = info.status === 'completed'
+    const verification =
+      completed && options.verify && destination !== undefined ? yield* verify(stage, destination) : undefined
+    if (destination !== undefined) yield* Effect.ignore(destination.execute('quit'))
+    return {
+      info,
+      downtimeLimit: options.downtimeLimit,
+      processes: { source: process.pid, ...(other === undefined ? {} : { destination: Number(other.handle.pid) }) },
+      cpu,
+      ...(verification === undefined ? {} : { verification }),
+      trace: files,
+    }
+  })
+
+const destinationCpu = (client: QmpClient | undefined) =>
+  client === undefined
+    ? Effect.succeed(0)
+    : Effect.map(
+        Effect.orElseSucceed(client.execute('x-switchover-cpu'), () => 0),
+        Number,
+      )
+
+type RunServices =
+  | Scope.Scope
+  | FileSystem.FileSystem
+  | ChildProcessSpawner.ChildProcessSpawner
+  | Effect.Services<ReturnType<typeof makeMigrationProcess>>
+
+const report = Effect.fn('migrate')(function* (options: Options) {
+  const outcome = yield* run(options)
+  if (options.json) yield* Console.log(jsonOf(outcome))
+  else yield* Console.log(describe(outcome))
+  const reason = reasonToFail(outcome)
+  if (reason !== undefined) return yield* new Failure({ reason })
+})
+
+export const migrate = Command.make(
+  'migrate',
+  {
+    guest: Flag.String('guest').pipe(
+      Flag.withDescription('write:seed=1,rate=20000,working-set=64M,size=256M or image:DIR (a recording)'),
+      Flag.withDefault('write:'),
+    ),
+    uri: Flag.String('uri').pipe(
+      Flag.withDescription('where the destination listens: tcp:127.0.0.1:0, unix:PATH; or exec:COMMAND, without one'),
+      Flag.withDefault('tcp:127.0.0.1:0'),
+    ),
+    maxBandwidth: Flag.String('max-bandwidth').pipe(
+      Flag.withDescription('bytes a second, with K, M or G; 0: no limit'),
+      Flag.withDefault('0'),
+    ),
+    downtimeLimit: Flag.Int('downtime-limit').pipe(Flag.withDescription('milliseconds'), Flag.withDefault(300)),
+    pause: Flag.Boolean('pause-before-switchover').pipe(
+      Flag.withDescription('stop in pre-switchover, and go on by itself'),
+      Flag.withDefault(false),
+    ),
+    prealloc: Flag.Boolean('prealloc').pipe(
+      Flag.withDescription('give the destination its memory before the migration starts'),
+      Flag.withDefault(false),
+    ),
+    verify: Flag.Boolean('verify').pipe(
+      Flag.withDescription('compare both memories afterwards; --no-verify leaves it out'),
+      Flag.withDefault(true),
+    ),
+    trace: Flag.String('trace').pipe(
+      Flag.withDescription('record both QMP sessions as PREFIX.src.jsonl and PREFIX.dst.jsonl'),
+      Flag.optional,
+    ),
+    json: Flag.Boolean('json').pipe(Flag.withDescription('one JSON document on stdout'), Flag.withDefault(false)),
+  },
+  (options) => report(options).pipe(Effect.scoped, Effect.provide(realPlatform)),
+).pipe(Command.withDescription('Move a guest’s memory between two processes, live, and verify it'))
