@@ -145,7 +145,7 @@ export const outgoingRegion = (options: ChartOptions = {}) => {
             on: {
               'outgoing.converged': 'stopping',
               'outgoing.postcopy': [
-                { target: 'stopping-for-postcopy', guard: 'pause' },
+                { target: 'stopping-for-postcopy', guard: 'pausesForPostcopy' },
                 { target: '#postcopy-active', guard: 'postcopyStarted' },
               ],
               'outgoing.failed': failsAndReturns,

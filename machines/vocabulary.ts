@@ -187,6 +187,7 @@ export const chart = setup({
     pause: ({ context }) => context.pause,
     postcopy: ({ context }) => context.postcopy,
     postcopyStarted: ({ context }) => context.postcopy && context.startPostcopy,
+    pausesForPostcopy: ({ context }) => context.pause && context.postcopy && context.startPostcopy,
     colo: ({ context }) => context.colo,
     returnPath: ({ context }) => context.returnPath,
     migrateAllowed: and([not(stateIn({ guest: 'inmigrate' })), not(stateIn({ guest: 'postmigrate' }))]),

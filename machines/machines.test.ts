@@ -1,0 +1,264 @@
+/**
+ * The charts against the schema and against the list of edges: what a chart has, the schema names, and the other way
+ * round; and every edge between statuses is one of the list below, none is missing.
+ */
+import t from 'tap'
+import { initialTransition, transition, type AnyStateMachine, type AnyMachineSnapshot } from 'xstate'
+import { MigrationStatus, RunState, statuses } from '../src/qapi/index.ts'
+import {
+  guestMachine,
+  imagesMachine,
+  incomingMachine,
+  outgoingMachine,
+  processMachine,
+  statusesOf,
+  type ChartEvent,
+  type Profile,
+} from './index.ts'
+
+const booleans = [false, true]
+const commands = [
+  'migrate',
+  'migrate-incoming',
+  'migrate_cancel',
+  'migrate-continue',
+  'migrate-start-postcopy',
+  'migrate-recover',
+  'migrate-resume',
+  'x-colo-lost-heartbeat',
+  'stop',
+  'cont',
+  'system_reset',
+] as const
+const outgoingFacts = [
+  'refused',
+  'connect-failed',
+  'unplug-wait',
+  'setup-done',
+  'converged',
+  'postcopy',
+  'flushed',
+  'prepared',
+  'committed',
+  'package-sent',
+  'loaded',
+  'failed',
+  'resumed',
+  'outcome-running',
+  'outcome-not-running',
+  'outcome-unknown',
+  'ended',
+  'colo-ready',
+  'checkpoint-begin',
+  'checkpoint-end',
+] as const
+const incomingFacts = [
+  'listen-failed',
+  'connected',
+  'advised',
+  'discarding',
+  'listening',
+  'running',
+  'prepared',
+  'failed',
+  'lost',
+  'recovering',
+  'recovered',
+  'colo',
+  'checkpoint-begin',
+  'checkpoint-end',
+] as const
+
+/** Everything that a chart can be told from outside. */
+const events: readonly ChartEvent[] = [
+  ...commands.map((type) => ({ type })),
+  ...booleans.flatMap((pause) =>
+    booleans.flatMap((postcopy) =>
+      booleans.map((colo) => ({ type: 'migrate-set-capabilities' as const, pause, postcopy, colo })),
+    ),
+  ),
+  ...booleans.map((live) => ({ type: 'xen-save-devices-state' as const, live })),
+  ...booleans.map((returnPath) => ({ type: 'outgoing.connected' as const, returnPath })),
+  ...outgoingFacts.map((name) => ({ type: `outgoing.${name}` as const })),
+  ...incomingFacts.map((name) => ({ type: `incoming.${name}` as const })),
+  ...booleans.map((running) => ({ type: 'incoming.ended' as const, running })),
+  ...booleans.map((running) => ({ type: 'incoming.start' as const, running })),
+  { type: 'guest.shutdown' },
+  { type: 'guest.suspended' },
+  { type: 'guest.wakeup' },
+  { type: 'guest.io-error' },
+]
+
+const top = (snapshot: AnyMachineSnapshot): string =>
+  typeof snapshot.value === 'string' ? snapshot.value : Object.keys(snapshot.value)[0]!
+
+/** All reachable edges between top states, by the statuses that a step publishes (a step may pass through several). */
+const edgesOf = (machine: AnyStateMachine): readonly string[] => {
+  const [first] = initialTransition(machine)
+  const seen = new Map([[JSON.stringify([first.value, first.context]), first]])
+  const edges = new Set<string>()
+  for (const snapshot of seen.values())
+    for (const event of events) {
+      const [next, actions] = transition(machine, snapshot, event)
+      let from = top(snapshot)
+      for (const action of actions) {
+        const { type, params } = action as { readonly type: string; readonly params?: unknown }
+        const { status, unconditional } = (params ?? {}) as {
+          readonly status?: string
+          readonly unconditional?: boolean
+        }
+        // An unconditional event (setup of a destination that begins to listen) is no change of status.
+        if (type !== 'emitMigration' || status === undefined || unconditional) continue
+        edges.add(`${from} -> ${status}`)
+        from = status
+      }
+      seen.set(JSON.stringify([next.value, next.context]), seen.get(JSON.stringify([next.value, next.context])) ?? next)
+    }
+  return [...edges].sort()
+}
+
+/** Edges S2 to S19 of QEMU 2.11 that the safe chart has. */
+const outgoing211 = [
+  'active -> cancelling',
+  'active -> colo',
+  'active -> completed',
+  'active -> failed',
+  'active -> postcopy-active',
+  'active -> pre-switchover',
+  'cancelled -> setup',
+  'cancelling -> cancelled',
+  'colo -> completed',
+  'completed -> setup',
+  'device -> cancelling',
+  'device -> completed',
+  'device -> failed',
+  'failed -> setup',
+  'none -> setup',
+  'postcopy-active -> cancelling',
+  'postcopy-active -> completed',
+  'postcopy-active -> failed',
+  'pre-switchover -> cancelling',
+  'pre-switchover -> device',
+  'pre-switchover -> failed',
+  'pre-switchover -> postcopy-active',
+  'setup -> active',
+  'setup -> cancelling',
+  'setup -> failed',
+]
+
+const outgoing72 = [
+  ...outgoing211,
+  'postcopy-active -> postcopy-paused',
+  'postcopy-paused -> postcopy-recover',
+  'postcopy-recover -> postcopy-active',
+  'postcopy-recover -> postcopy-paused',
+  'setup -> wait-unplug',
+  'wait-unplug -> active',
+  'wait-unplug -> cancelling',
+  'wait-unplug -> failed',
+].sort()
+
+const incoming211 = [
+  'active -> colo',
+  'active -> completed',
+  'active -> failed',
+  'active -> postcopy-active',
+  'colo -> completed',
+  'none -> active',
+  'postcopy-active -> completed',
+  'postcopy-active -> failed',
+]
+
+const incoming72 = [
+  ...incoming211,
+  'postcopy-active -> postcopy-paused',
+  'postcopy-paused -> failed',
+  'postcopy-paused -> postcopy-recover',
+  'postcopy-recover -> failed',
+  'postcopy-recover -> postcopy-active',
+  'postcopy-recover -> postcopy-paused',
+].sort()
+
+t.test('the outgoing chart has exactly the edges of its profile', async (t) => {
+  t.strictSame(edgesOf(outgoingMachine()), outgoing211)
+  t.strictSame(edgesOf(outgoingMachine({ profile: '7.2' })), outgoing72)
+})
+
+t.test('the incoming chart has exactly the edges of its profile', async (t) => {
+  t.strictSame(edgesOf(incomingMachine({ incoming: true })), incoming211)
+  t.strictSame(edgesOf(incomingMachine({ incoming: true, profile: '7.2' })), incoming72)
+})
+
+t.test('a quirk adds edges that the safe chart does not have', async (t) => {
+  const edges = edgesOf(outgoingMachine({ profile: '7.2', quirks: new Set(['h5']) }))
+  t.ok(edges.includes('cancelling -> failed'))
+  t.notOk(outgoing72.includes('cancelling -> failed'))
+})
+
+t.test('statuses of charts and schema are the same, in both directions', async (t) => {
+  for (const profile of ['2.11', '7.2'] satisfies Profile[]) {
+    t.strictSame([...statusesOf(profile)].sort(), [...statuses(profile)].sort())
+    t.strictSame(Object.keys(outgoingMachine({ profile }).states).sort(), [...statuses(profile)].sort())
+    for (const state of Object.keys(incomingMachine({ profile }).states))
+      t.ok(statusesOf(profile).includes(state as 'none'))
+  }
+  t.equal(statusesOf('2.11').length, MigrationStatus.literals.length)
+})
+
+t.test('every run state of the guest chart is one of the schema', async (t) => {
+  for (const state of Object.keys(guestMachine().states)) t.ok(RunState.literals.includes(state as 'running'), state)
+})
+
+t.test('every state says what it means, and every top state where it comes from', async (t) => {
+  const visit = (node: {
+    readonly states: object
+    readonly description?: string | undefined
+    readonly path: readonly string[]
+  }): void => {
+    for (const child of Object.values(node.states)) {
+      t.ok(child.description, `${child.path.join('.')} has a description`)
+      visit(child)
+    }
+  }
+  for (const profile of ['2.11', '7.2'] satisfies Profile[])
+    for (const machine of [
+      outgoingMachine({ profile }),
+      incomingMachine({ profile }),
+      guestMachine(),
+      imagesMachine(),
+    ]) {
+      visit(machine.root)
+      for (const state of Object.values(machine.states))
+        t.ok(state.meta?.source, `${state.path.join('.')} has a source`)
+    }
+})
+
+/** Walks the process chart as far as the given bound and checks what must hold in every state. */
+const walk = (machine: AnyStateMachine, check: (snapshot: AnyMachineSnapshot) => void): number => {
+  const [first] = initialTransition(machine)
+  const seen = new Map([[JSON.stringify([first.value, first.context]), first]])
+  for (const snapshot of seen.values()) {
+    check(snapshot)
+    for (const event of events) {
+      if (!snapshot.can(event)) continue
+      const [next] = transition(machine, snapshot, event)
+      const key = JSON.stringify([next.value, next.context])
+      if (!seen.has(key) && seen.size < 4000) seen.set(key, next)
+    }
+  }
+  return seen.size
+}
+
+t.test('in one process: a running guest holds its images, and never runs past the commit', async (t) => {
+  for (const profile of ['2.11', '7.2'] satisfies Profile[]) {
+    let violations = 0
+    const states = walk(processMachine({ profile }), (snapshot) => {
+      if (snapshot.matches({ guest: 'running' }) && !snapshot.matches({ images: 'held' })) violations++
+      for (const status of ['active', 'device'])
+        for (const phase of ['committing', 'inquiring'])
+          if (snapshot.matches({ outgoing: { [status]: phase } }) && snapshot.matches({ guest: 'running' }))
+            violations++
+    })
+    t.equal(violations, 0, `${states} states of ${profile}`)
+  }
+})
