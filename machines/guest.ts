@@ -15,17 +15,24 @@ export interface GuestOptions extends ChartOptions {
 
 const source = (member: string, where = 'qapi/run-state.json') => ({ source: `RunState.${member}; ${where}` })
 
-/** A stopped run state that a migration may meet, and return to. */
+const resumes = { target: 'running', actions: ['startGuest' as const, 'emitResume' as const] }
+
+/** Before a vCPU runs, the images are taken: two steps, as the images have to be held when the guest starts (I3). */
+const acquiresAndRuns = { actions: [synchronise.acquire, synchronise.run] }
+
+/** A stopped run state that a migration may meet, and return to; and that a guest can be started from. */
 const stoppable = (state: StoppableRunState) => ({
   'vm.finish-migrate': { target: 'finish-migrate', actions: remember.before(state) },
+  'vm.run': resumes,
 })
 
 /** The chart's states; `process` places them beside the other charts. */
 export const guestRegion = (options: GuestOptions = {}) => {
   const variant = variantOf(options)
-  const resumes = { target: 'running', actions: ['startGuest' as const, 'emitResume' as const] }
-  const restored = (state: StoppableRunState, guard: 'beforePrelaunch' | 'beforeSuspended' | 'beforeIoError') =>
-    ({ target: variant.has('h4') ? 'postmigrate' : state, guard }) as const
+  const restored = (
+    state: StoppableRunState,
+    guard: 'beforePrelaunch' | 'beforeSuspended' | 'beforeIoError' | 'beforeShutdown',
+  ) => ({ target: variant.has('h4') ? 'postmigrate' : state, guard }) as const
   return chart.createStateConfig({
     description: 'The run state of the guest.',
     initial: options.incoming ? 'inmigrate' : options.autostart === false ? 'prelaunch' : 'running',
@@ -33,7 +40,7 @@ export const guestRegion = (options: GuestOptions = {}) => {
       prelaunch: {
         description: 'Started with -S, or reset after it was stopped; no vCPU has run yet.',
         meta: source('prelaunch'),
-        on: { cont: resumes, ...stoppable('prelaunch') },
+        on: { cont: acquiresAndRuns, ...stoppable('prelaunch') },
       },
       running: {
         description: 'The vCPUs run. The image locks must be held.',
@@ -54,7 +61,7 @@ export const guestRegion = (options: GuestOptions = {}) => {
         description: 'Stopped by the manager.',
         meta: source('paused'),
         on: {
-          cont: { ...resumes, actions: [synchronise.acquire, ...resumes.actions] },
+          cont: acquiresAndRuns,
           system_reset: 'prelaunch',
           ...stoppable('paused'),
           // Started and stopped again under a migration that still believes the guest to be where it left it.
@@ -64,17 +71,20 @@ export const guestRegion = (options: GuestOptions = {}) => {
       suspended: {
         description: 'Asleep by the guest’s own wish; a wake-up brings it back.',
         meta: source('suspended'),
-        on: { 'guest.wakeup': 'running', stop: 'paused', ...stoppable('suspended') },
+        on: { 'guest.wakeup': acquiresAndRuns, stop: 'paused', ...stoppable('suspended') },
       },
       'io-error': {
         description: 'Stopped because of an I/O error.',
         meta: source('io-error'),
-        on: { cont: resumes, system_reset: 'prelaunch', ...stoppable('io-error') },
+        on: { cont: acquiresAndRuns, system_reset: 'prelaunch', ...stoppable('io-error') },
       },
       shutdown: {
         description: 'The guest has shut down; it has to be reset before it can run.',
         meta: source('shutdown'),
-        on: { system_reset: 'prelaunch' },
+        on: {
+          system_reset: 'prelaunch',
+          'vm.finish-migrate': { target: 'finish-migrate', actions: remember.before('shutdown') },
+        },
       },
       'finish-migrate': {
         description: 'Stopped by the migration itself; its images may be on their way to the destination.',
@@ -85,6 +95,7 @@ export const guestRegion = (options: GuestOptions = {}) => {
             restored('prelaunch', 'beforePrelaunch'),
             restored('suspended', 'beforeSuspended'),
             restored('io-error', 'beforeIoError'),
+            restored('shutdown', 'beforeShutdown'),
             { target: 'postmigrate', guard: 'beforePostmigrate' },
             { target: variant.has('h4') ? 'postmigrate' : 'paused' },
           ],
@@ -93,7 +104,7 @@ export const guestRegion = (options: GuestOptions = {}) => {
           ...(variant.has('h29')
             ? {}
             : { stop: { guard: 'beforeRunning' as const, actions: remember.before('paused') } }),
-          ...(variant.has('q15') ? { cont: resumes } : {}),
+          ...(variant.has('q15') ? { cont: acquiresAndRuns, 'vm.run': resumes } : {}),
           system_reset: variant.has('q15') ? 'prelaunch' : {},
         },
       },
@@ -101,7 +112,7 @@ export const guestRegion = (options: GuestOptions = {}) => {
         description: 'The guest has left. Whether it may run here again is the operator’s decision.',
         meta: source('postmigrate', 'migration_iteration_finish'),
         on: {
-          cont: { ...resumes, actions: [synchronise.acquire, ...resumes.actions] },
+          cont: acquiresAndRuns,
           system_reset: 'prelaunch',
           ...stoppable('postmigrate'),
         },
@@ -127,6 +138,7 @@ export const guestRegion = (options: GuestOptions = {}) => {
             { target: 'postmigrate', guard: 'arrivesPostmigrate' },
             { target: 'suspended', guard: 'arrivesSuspended' },
             { target: 'io-error', guard: 'arrivesIoError' },
+            { target: 'shutdown', guard: 'arrivesShutdown' },
             { target: 'paused' },
           ],
           'incoming.start': [

@@ -173,7 +173,7 @@ export const incomingRegion = (options: IncomingOptions = {}) => {
             on: variant.recent
               ? {
                   'incoming.checkpoint-begin': { actions: synchronise.coloStop },
-                  'incoming.checkpoint-end': { actions: synchronise.coloResume },
+                  'incoming.checkpoint-end': { actions: [synchronise.acquire, synchronise.coloResume] },
                 }
               : {},
           },

@@ -7,7 +7,8 @@ import { and, not, or, setup, stateIn } from 'xstate'
 import type { MigrationStatus } from './status.ts'
 
 /** Run states a guest can be in before a migration stops it, and so can return to. */
-export type StoppableRunState = 'running' | 'paused' | 'prelaunch' | 'suspended' | 'io-error' | 'postmigrate'
+export type StoppableRunState =
+  'running' | 'paused' | 'prelaunch' | 'suspended' | 'io-error' | 'shutdown' | 'postmigrate'
 
 /** Run states in which a stopped guest can leave the source, and so arrive: the destination takes over the source's. */
 export type StoppedRunState = Exclude<StoppableRunState, 'running'>
@@ -128,6 +129,8 @@ export type GuestFact =
 export type SynchronisationEvent =
   /** outgoing -> guest: stop for the switchover. */
   | { readonly type: 'vm.finish-migrate' }
+  /** guest -> guest: run, now that the images are held. */
+  | { readonly type: 'vm.run' }
   /** outgoing -> guest: return to the run state before the switchover. */
   | { readonly type: 'vm.restore' }
   /** outgoing -> guest: the guest has left, or may have. */
@@ -190,17 +193,21 @@ export const chart = setup({
     pausesForPostcopy: ({ context }) => context.pause && context.postcopy && context.startPostcopy,
     colo: ({ context }) => context.colo,
     returnPath: ({ context }) => context.returnPath,
-    migrateAllowed: and([not(stateIn({ guest: 'inmigrate' })), not(stateIn({ guest: 'postmigrate' }))]),
-    migrateAllowedWhileLeft: not(stateIn({ guest: 'inmigrate' })),
+    migrateAllowed: not(
+      or([stateIn({ guest: 'inmigrate' }), stateIn({ guest: 'postmigrate' }), stateIn({ guest: 'colo' })]),
+    ),
+    migrateAllowedWhileLeft: not(or([stateIn({ guest: 'inmigrate' }), stateIn({ guest: 'colo' })])),
     incomingPostcopy: inIncomingPostcopy,
     beforeRunning: ({ context }) => context.before === 'running',
     beforePrelaunch: ({ context }) => context.before === 'prelaunch',
     beforeSuspended: ({ context }) => context.before === 'suspended',
     beforeIoError: ({ context }) => context.before === 'io-error',
+    beforeShutdown: ({ context }) => context.before === 'shutdown',
     beforePostmigrate: ({ context }) => context.before === 'postmigrate',
     arrivesRunning: ({ context, event }) => 'running' in event && event.running && context.autostart,
     arrivesPrelaunch: ({ event }) => stoppedAs(event) === 'prelaunch',
     arrivesPostmigrate: ({ event }) => stoppedAs(event) === 'postmigrate',
+    arrivesShutdown: ({ event }) => stoppedAs(event) === 'shutdown',
     arrivesSuspended: ({ event }) => stoppedAs(event) === 'suspended',
     arrivesIoError: ({ event }) => stoppedAs(event) === 'io-error',
     startsRunning: and([
@@ -262,6 +269,7 @@ export const remember = {
 export const synchronise = {
   finishMigrate: chart.raise({ type: 'vm.finish-migrate' }),
   restore: chart.raise({ type: 'vm.restore' }),
+  run: chart.raise({ type: 'vm.run' }),
   postmigrate: chart.raise({ type: 'vm.postmigrate' }),
   coloStop: chart.raise({ type: 'vm.colo-stop' }),
   coloResume: chart.raise({ type: 'vm.colo-resume' }),
