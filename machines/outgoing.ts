@@ -293,7 +293,9 @@ export const outgoingRegion = (options: ChartOptions = {}) => {
         states: {
           entering: {
             description: 'Waiting for the secondary to be ready.',
-            on: { 'outgoing.colo-ready': { target: 'running', actions: synchronise.coloResume } },
+            on: {
+              'outgoing.colo-ready': { target: 'running', actions: [synchronise.acquire, synchronise.coloResume] },
+            },
           },
           running: {
             description: 'Between two checkpoints.',
@@ -301,7 +303,9 @@ export const outgoingRegion = (options: ChartOptions = {}) => {
           },
           checkpoint: {
             description: 'The guest stands still while its state is sent.',
-            on: { 'outgoing.checkpoint-end': { target: 'running', actions: synchronise.coloResume } },
+            on: {
+              'outgoing.checkpoint-end': { target: 'running', actions: [synchronise.acquire, synchronise.coloResume] },
+            },
           },
           leaving: {
             description: 'Failover: the guest stands still until the status has changed.',
@@ -332,7 +336,7 @@ export const outgoingRegion = (options: ChartOptions = {}) => {
           survivor: {
             description: 'A primary that has left COLO keeps its guest.',
             entry: 'teardown',
-            on: { 'outgoing.ended': { target: 'settled', actions: synchronise.coloResume } },
+            on: { 'outgoing.ended': { target: 'settled', actions: [synchronise.acquire, synchronise.coloResume] } },
           },
           settled: { description: 'Nothing of the run is left; a new one may begin.', on: canMigrate },
         },

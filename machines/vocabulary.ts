@@ -216,7 +216,14 @@ export const chart = setup({
     ]),
     savesLiveStopped: and([
       ({ event }) => event.type === 'xen-save-devices-state' && event.live,
-      not(stateIn({ guest: 'running' })),
+      not(
+        or([
+          stateIn({ guest: 'running' }),
+          stateIn({ guest: 'colo' }),
+          stateIn({ guest: 'finish-migrate' }),
+          stateIn({ guest: 'inmigrate' }),
+        ]),
+      ),
     ]),
   },
   actions: {
