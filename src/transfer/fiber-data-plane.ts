@@ -7,11 +7,12 @@ import { Clock, Effect, Fiber, Layer, Queue } from 'effect'
 import type { ByteLink } from '../channel/byte-link.ts'
 import type { Connection } from '../channel/transport.ts'
 import { DataPlane, type EngineHandle } from './data-plane.ts'
-import { IncomingEngine } from './incoming-engine.ts'
-import type { Wait } from './order.ts'
-import { OutgoingEngine } from './outgoing-engine.ts'
+import { IncomingEngine, type IncomingEngineOptions } from './incoming-engine.ts'
+import type { IncomingOrder, OutgoingOrder, Wait } from './order.ts'
+import { OutgoingEngine, type OutgoingEngineOptions } from './outgoing-engine.ts'
 
-interface Steppable<Order> {
+/** What a fiber drives: takes orders, does what it can, and says what to wait for. */
+export interface Steppable<Order> {
   readonly order: (order: Order, nowMillis: number) => void
   readonly step: (link: ByteLink, nowMillis: number) => Wait
 }
@@ -56,11 +57,27 @@ const run = <Order>(engine: Steppable<Order>, connection: Connection) =>
     } satisfies EngineHandle<Order>
   })
 
+/** What makes the engines: ours, or others that are to be watched or to be wrong. */
+export interface EngineMakers {
+  readonly outgoing: (options: OutgoingEngineOptions) => Steppable<OutgoingOrder>
+  readonly incoming: (options: IncomingEngineOptions) => Steppable<IncomingOrder>
+}
+
+/** The engines of this package. */
+export const engines: EngineMakers = {
+  outgoing: (options) => new OutgoingEngine(options),
+  incoming: (options) => new IncomingEngine(options),
+}
+
+/** Engines of other makers as fibers. */
+export const fiberDataPlaneOf = (makers: EngineMakers): Layer.Layer<DataPlane> =>
+  Layer.succeed(
+    DataPlane,
+    DataPlane.of({
+      outgoing: (connection, memory, report) => run(makers.outgoing({ memory, report }), connection),
+      incoming: (connection, memory, report) => run(makers.incoming({ memory, report }), connection),
+    }),
+  )
+
 /** Engines as fibers. */
-export const fiberDataPlane = Layer.succeed(
-  DataPlane,
-  DataPlane.of({
-    outgoing: (connection, memory, report) => run(new OutgoingEngine({ memory, report }), connection),
-    incoming: (connection, memory, report) => run(new IncomingEngine({ memory, report }), connection),
-  }),
-)
+export const fiberDataPlane = fiberDataPlaneOf(engines)

@@ -149,8 +149,9 @@ export const makeMigrationProcess = (
     }
     const beside = <E>(where: Scope.Scope, effect: Effect.Effect<void, E, Scope.Scope | Transport | DataPlane>) =>
       effect.pipe(
-        Effect.provideContext(services),
+        // In this order: the context brings the scope of the process along, and what is made here belongs to `where`.
         Effect.provideService(Scope.Scope, where),
+        Effect.provideContext(services),
         Effect.tapCause((cause) =>
           Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError('in the background', cause),
         ),

@@ -1,0 +1,172 @@
+/**
+ * What was seen of a system while a suite drove it: one timeline of everything that parties did and said, what the wires
+ * carried, and how it all stood at the end. Properties look at nothing else, so the same property holds a core in a pure
+ * world and processes on a simulated network to account.
+ */
+import type { CoreInput, CoreOutput, CoreState, ManagerEvent } from '../src/core/index.ts'
+import type { Direction } from '../src/channel/simulated-network.ts'
+
+/** `source`, or a destination by its number: `destination-1`. */
+export type Party = string
+
+/** The core of a party went from one state to the next (which may be the same). */
+export interface StateSeen {
+  readonly kind: 'state'
+  readonly party: Party
+  readonly atMillis: number
+  readonly before: CoreState
+  readonly after: CoreState
+  /** Known in a world that steps the core itself. */
+  readonly input?: CoreInput
+  readonly outputs?: readonly CoreOutput[]
+}
+
+/** What a command came to. */
+export type Answer =
+  | { readonly type: 'reply'; readonly value: unknown }
+  | { readonly type: 'refusal'; readonly class: string; readonly desc: string }
+  /** There was none within {@link ANSWER_PATIENCE_MILLIS}. */
+  | { readonly type: 'none' }
+
+/** How long a command may go unanswered, in virtual time. */
+export const ANSWER_PATIENCE_MILLIS = 1000
+
+/** A command, with the states just before it was given and just after it was answered. */
+export interface CommandSeen {
+  readonly kind: 'command'
+  readonly party: Party
+  readonly atMillis: number
+  readonly name: string
+  readonly arguments: unknown
+  readonly answer: Answer
+  readonly before: CoreState
+  readonly after: CoreState
+}
+
+/** An event that a manager got, and what query-migrate answered directly behind it. */
+export interface EventSeen {
+  readonly kind: 'event'
+  readonly party: Party
+  readonly atMillis: number
+  readonly event: ManagerEvent
+  readonly query?: unknown
+}
+
+/** The vCPU was really started or stopped; `state` is the core's at that moment. */
+export interface GuestSeen {
+  readonly kind: 'guest'
+  readonly party: Party
+  readonly atMillis: number
+  readonly action: 'start' | 'stop'
+  readonly state: CoreState
+}
+
+/** The image locks were really taken or released. */
+export interface ImagesSeen {
+  readonly kind: 'images'
+  readonly party: Party
+  readonly atMillis: number
+  readonly action: 'acquire' | 'release'
+}
+
+/** Before a guest that arrived was started: the pages in which it differs from the one that was stopped. */
+export interface ArrivalSeen {
+  readonly kind: 'arrival'
+  readonly party: Party
+  readonly atMillis: number
+  readonly differing: readonly string[]
+}
+
+/** Pages that the sending engine holds for sent although the wire carried other bytes. */
+export interface StaleSeen {
+  readonly kind: 'stale'
+  readonly party: Party
+  readonly atMillis: number
+  readonly pages: readonly string[]
+}
+
+/** Something was broken on purpose, or mended. */
+export interface FaultSeen {
+  readonly kind: 'fault'
+  readonly atMillis: number
+  readonly fault: 'cut' | 'crash' | 'refuse' | 'freeze' | 'thaw'
+  readonly party?: Party
+}
+
+/** One line of the timeline. */
+export type Seen = StateSeen | CommandSeen | EventSeen | GuestSeen | ImagesSeen | ArrivalSeen | StaleSeen | FaultSeen
+
+/** What one connection carried from a source to a destination, read as a migration stream. */
+export interface StreamSeen {
+  readonly connection: number
+  /** All bytes that the source handed over. */
+  readonly bytes: Uint8Array
+  /** Whether the stream ends with its last byte, and is whole. */
+  readonly complete: boolean
+  /** Why it is no migration stream. */
+  readonly error?: string
+  readonly normalPages: number
+  readonly zeroPages: number
+  /** Different pages that were carried at least once, of all there are. */
+  readonly distinctPages: number
+  readonly totalPages: number
+  /** Bytes of page records and of the marks behind them. */
+  readonly ramBytes: number
+  /** Run of the source that wrote it; 0 for a question after a lost channel. */
+  readonly run: number
+}
+
+/** How often a party's ends of its connections were let go. */
+export interface EndFigures {
+  readonly connection: number
+  readonly direction: Direction
+  readonly party: Party
+  readonly open: boolean
+  readonly releases: number
+}
+
+/** A party when nothing more was to come. */
+export interface PartyEnd {
+  readonly party: Party
+  readonly state: CoreState
+  readonly crashed: boolean
+  /** Whether its vCPU runs. */
+  readonly running: boolean
+  /** Pages in which its memory is not what its guest has computed; undefined where no guest ever was. */
+  readonly wrongPages?: readonly string[]
+  /** What a last query-migrate said. */
+  readonly query: unknown
+}
+
+/** How it stood when nothing more was to come, or patience had run out. */
+export interface EndSeen {
+  readonly atMillis: number
+  readonly parties: readonly PartyEnd[]
+  /** Parties that are still busy. */
+  readonly unsettled: readonly Party[]
+  /** Ends of connections before the parties were shut down. */
+  readonly ends: readonly EndFigures[]
+  /** The same, and places still listened at, after all parties were shut down. */
+  readonly endsAfter: readonly EndFigures[]
+  readonly listeningAfter: readonly string[]
+  /** The network was left frozen. */
+  readonly partitioned: boolean
+}
+
+/** Everything that was seen in one run of a system. */
+export interface Observation {
+  readonly timeline: readonly Seen[]
+  readonly streams: readonly StreamSeen[]
+  readonly end: EndSeen
+}
+
+/** The lines of one kind. */
+export const linesOf = <K extends Seen['kind']>(
+  observation: Observation,
+  kind: K,
+): readonly Extract<Seen, { kind: K }>[] =>
+  observation.timeline.filter((line): line is Extract<Seen, { kind: K }> => line.kind === kind)
+
+/** The parties, in the order in which they were started. */
+export const partiesOf = (observation: Observation): readonly Party[] =>
+  observation.end.parties.map(({ party }) => party)

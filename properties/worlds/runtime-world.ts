@@ -1,0 +1,584 @@
+/**
+ * A source and as many destinations as it takes, on a simulated network and a test's clock, with everything they do
+ * written down. Time passes only when told; so a run is a function of the plan, the network and the commands.
+ */
+import { Context, Effect, Exit, Layer, Scope, Stream } from 'effect'
+import { TestClock } from 'effect/testing'
+import {
+  SimulatedNetwork,
+  simulatedTransport,
+  type CutPoint,
+  type Fate,
+} from '../../src/channel/simulated-transport.ts'
+import type { Transport } from '../../src/channel/transport.ts'
+import { describeState, type CoreState } from '../../src/core/index.ts'
+import { differingPages, GuestMemory, guestCounter, WritingGuest, type Guest } from '../../src/memory/index.ts'
+import { fiberDataPlaneOf, engines, type EngineMakers } from '../../src/transfer/fiber-data-plane.ts'
+import { DataPlane } from '../../src/transfer/data-plane.ts'
+import { fiberGuestHost } from '../../src/transfer/fiber-guest-host.ts'
+import type { GuestHost } from '../../src/transfer/guest-host.ts'
+import { RAM_BLOCK_NAME } from '../../src/transfer/guest-program.ts'
+import {
+  makeMigrationProcess,
+  type MigrationProcess,
+  type MigrationProcessOptions,
+} from '../../src/transfer/migration-process.ts'
+import {
+  ANSWER_PATIENCE_MILLIS,
+  type Answer,
+  type EndFigures,
+  type Observation,
+  type Party,
+  type PartyEnd,
+  type Seen,
+} from '../observation.ts'
+import { incomingStatus, isBusy, outgoingStatus, pathOf, runState } from '../state-view.ts'
+import { StreamShadow } from './stream-shadow.ts'
+
+/** What a runtime suite drives. A mutant replaces one of these. */
+export interface RuntimeSystem {
+  readonly name: string
+  readonly makeProcess: (
+    options: MigrationProcessOptions,
+  ) => Effect.Effect<MigrationProcess, never, Transport | DataPlane | Scope.Scope>
+  readonly makeHost: (guest: Guest) => Effect.Effect<GuestHost, never, Scope.Scope>
+  readonly engines: EngineMakers
+  readonly transport: (network: SimulatedNetwork) => Layer.Layer<Transport>
+}
+
+/** The runtime of this package. */
+export const ourRuntime: RuntimeSystem = {
+  name: 'switchover',
+  makeProcess: makeMigrationProcess,
+  makeHost: fiberGuestHost,
+  engines,
+  transport: simulatedTransport,
+}
+
+/** What one run is about: guest, network and limits. */
+export interface Plan {
+  readonly pages: number
+  readonly workingSetPages: number
+  /** Operations of the guest a second. */
+  readonly pagesPerSecond: number
+  readonly seed: number
+  readonly capacityBytes: number
+  readonly latencyMillis: number
+  /** Bytes a second. */
+  readonly maxBandwidth: number
+  readonly downtimeLimitMillis: number
+  readonly pause: boolean
+  /** The source is told that a destination is dead, when it is. */
+  readonly fence: boolean
+  /** The destinations have less memory than the source, so that they refuse its stream. */
+  readonly mismatch: boolean
+}
+
+/** A plan that converges after a few passes. */
+export const defaultPlan: Plan = {
+  pages: 64,
+  workingSetPages: 16,
+  pagesPerSecond: 400,
+  seed: 1,
+  capacityBytes: 16 * 1024,
+  latencyMillis: 1,
+  maxBandwidth: 1024 * 1024,
+  downtimeLimitMillis: 30,
+  pause: false,
+  fence: false,
+  mismatch: false,
+}
+
+/** How long a world may take to come to rest by itself, and then with the operator's help (virtual time). */
+export const REST_MILLIS_MAX = 5000
+const STEP_MILLIS = 50
+
+interface Member {
+  readonly party: Party
+  readonly scope: Scope.Closeable
+  readonly memory: GuestMemory
+  readonly guest: WritingGuest
+  readonly process: MigrationProcess
+  readonly uri: string
+  running: boolean
+  booted: boolean
+  crashed: boolean
+}
+
+/** See the head of this file. */
+export class RuntimeWorld {
+  readonly network: SimulatedNetwork
+  readonly plan: Plan
+  readonly #system: RuntimeSystem
+  readonly #timeline: Seen[] = []
+  readonly #members: Member[] = []
+  readonly #shadows = new Map<number, StreamShadow>()
+  readonly #scope: Scope.Closeable
+  readonly #services: Context.Context<Transport | DataPlane | Scope.Scope>
+  readonly #clock: { readonly currentTimeMillisUnsafe: () => number }
+  #lockHolders = new Set<Party>()
+  /** Called at every new state of the source: where a plan of "at the n-th state do this" hooks in. */
+  onSourceState: ((state: CoreState) => Effect.Effect<void>) | undefined
+
+  private constructor(
+    system: RuntimeSystem,
+    plan: Plan,
+    network: SimulatedNetwork,
+    scope: Scope.Closeable,
+    services: Context.Context<Transport | DataPlane | Scope.Scope>,
+    clock: { readonly currentTimeMillisUnsafe: () => number },
+    shadows: Map<number, StreamShadow>,
+  ) {
+    this.#system = system
+    this.plan = plan
+    this.network = network
+    this.#scope = scope
+    this.#services = services
+    this.#clock = clock
+    this.#shadows = shadows
+  }
+
+  /** A world with a source whose guest runs. */
+  static async make(system: RuntimeSystem, plan: Plan): Promise<RuntimeWorld> {
+    const shadows = new Map<number, StreamShadow>()
+    const network = new SimulatedNetwork({
+      capacityBytes: plan.capacityBytes,
+      latencyMillis: plan.latencyMillis,
+      tap: (connection, direction, bytes) => {
+        if (direction !== 'forward') return
+        const known = shadows.get(connection) ?? new StreamShadow(connection, plan.pages)
+        shadows.set(connection, known)
+        known.write(bytes)
+      },
+    })
+    const scope = Scope.makeUnsafe()
+    let world: RuntimeWorld | undefined
+    const watched = watch(system.engines, () => world)
+    const layer = Layer.mergeAll(system.transport(network), fiberDataPlaneOf(watched))
+    const services = await Effect.runPromise(
+      Effect.gen(function* () {
+        const clock = yield* Layer.buildWithScope(TestClock.layer({ warningDelay: '1 hour' }), scope)
+        const rest = yield* Layer.buildWithScope(layer, scope)
+        return Context.merge(Context.merge(clock, rest), Context.make(Scope.Scope, scope))
+      }),
+    )
+    const clock = await Effect.runPromiseWith(services)(TestClock.testClockWith((it) => Effect.succeed(it)))
+    world = new RuntimeWorld(system, plan, network, scope, services, clock, shadows)
+    await world.run(world.#addMember('source'))
+    await world.command('source', 'migrate-set-parameters', {
+      'max-bandwidth': plan.maxBandwidth,
+      'downtime-limit': plan.downtimeLimitMillis,
+    })
+    if (plan.pause) await world.setCapability('pause-before-switchover', true)
+    return world
+  }
+
+  run<A>(effect: Effect.Effect<A, never, Transport | DataPlane | Scope.Scope>): Promise<A> {
+    return Effect.runPromiseWith(this.#services)(effect)
+  }
+
+  get nowMillis(): number {
+    return this.#clock.currentTimeMillisUnsafe()
+  }
+
+  get members(): readonly Member[] {
+    return this.#members
+  }
+
+  note(seen: Seen): void {
+    this.#timeline.push(seen)
+  }
+
+  member(party: Party): Member | undefined {
+    return this.#members.find((each) => each.party === party)
+  }
+
+  get source(): Member {
+    return this.#members[0]!
+  }
+
+  /** The destination that was added last. */
+  get destination(): Member | undefined {
+    return this.#members.length > 1 ? this.#members.at(-1) : undefined
+  }
+
+  #addMember(party: Party): Effect.Effect<Member, never, Transport | DataPlane | Scope.Scope> {
+    const world = this
+    const { plan } = this
+    return Effect.gen(function* () {
+      const scope = yield* Scope.fork(world.#scope)
+      const isSource = party === 'source'
+      const pages = isSource || !plan.mismatch ? plan.pages : plan.pages / 2
+      const memory = GuestMemory.allocate([{ name: RAM_BLOCK_NAME, usedLength: pages * 4096 }])
+      if (isSource) memory.fill(plan.seed)
+      const guest = new WritingGuest({
+        seed: plan.seed,
+        pagesPerSecond: plan.pagesPerSecond,
+        workingSetBytes: plan.workingSetPages * 4096,
+        memory,
+      })
+      const host = yield* world.#system.makeHost(guest).pipe(Effect.provideService(Scope.Scope, scope))
+      let made: Member | undefined
+      const member = (): Member | undefined => made
+      let serial = 0
+      const process = yield* world.#system
+        .makeProcess({
+          guest: world.#watchedHost(party, host, member),
+          images: world.#watchedImages(party),
+          identity: () => new Uint8Array(16).fill(++serial),
+          ...(isSource ? {} : { incoming: 'defer' as const }),
+          fence: Effect.sync(() => plan.fence && world.destination?.crashed === true),
+        })
+        .pipe(Effect.provideService(Scope.Scope, scope))
+      made = {
+        party,
+        scope,
+        memory,
+        guest,
+        process,
+        uri: `tcp:${party}:4444`,
+        running: isSource,
+        booted: isSource,
+        crashed: false,
+      }
+      if (isSource) world.#lockHolders.add(party)
+      world.#members.push(made)
+      yield* world.#record(made)
+      return made
+    })
+  }
+
+  #watchedHost(party: Party, host: GuestHost, member: () => Member | undefined): GuestHost {
+    const world = this
+    const act = (action: 'start' | 'stop') =>
+      Effect.gen(function* () {
+        const it = member()
+        if (it !== undefined) {
+          const state = yield* it.process.state
+          if (action === 'start' && !it.booted) world.#noteArrival(it)
+          it.booted ||= action === 'start'
+          if (it.running !== (action === 'start'))
+            world.note({ kind: 'guest', party, atMillis: world.nowMillis, action, state })
+          it.running = action === 'start'
+        }
+        yield* host[action]
+      })
+    return { ...host, start: act('start'), stop: act('stop') }
+  }
+
+  /** What arrived, held against what the source stopped with. */
+  #noteArrival(member: Member): void {
+    this.note({
+      kind: 'arrival',
+      party: member.party,
+      atMillis: this.nowMillis,
+      differing: differences(this.source.memory, member.memory),
+    })
+  }
+
+  #watchedImages(party: Party) {
+    const act = (action: 'acquire' | 'release') =>
+      Effect.sync(() => this.note({ kind: 'images', party, atMillis: this.nowMillis, action }))
+    return { acquire: act('acquire'), release: act('release') }
+  }
+
+  #record(member: Member): Effect.Effect<void, never, Scope.Scope> {
+    const world = this
+    const { party, process } = member
+    return Effect.gen(function* () {
+      let before: CoreState | undefined
+      yield* process.states.pipe(
+        Stream.runForEach((after) => {
+          if (before !== undefined) world.note({ kind: 'state', party, atMillis: world.nowMillis, before, after })
+          before = after
+          return party === 'source' && world.onSourceState !== undefined ? world.onSourceState(after) : Effect.void
+        }),
+        Effect.forkIn(member.scope),
+      )
+      yield* process.events.pipe(
+        Stream.runForEach(({ atMillis, event }) =>
+          event.event !== 'MIGRATION'
+            ? Effect.sync(() => world.note({ kind: 'event', party, atMillis, event }))
+            : process.execute('query-migrate').pipe(
+                Effect.catch((refused) => Effect.succeed(refused)),
+                Effect.map((query) => world.note({ kind: 'event', party, atMillis, event, query })),
+              ),
+        ),
+        Effect.forkIn(member.scope),
+      )
+      yield* TestClock.adjust(0)
+      yield* world.#execute(member, 'migrate-set-capabilities', {
+        capabilities: [{ capability: 'events', state: true }],
+      })
+    })
+  }
+
+  #execute(member: Member, name: string, args: unknown): Effect.Effect<Answer> {
+    const world = this
+    return Effect.gen(function* () {
+      const before = yield* member.process.state
+      const atMillis = world.nowMillis
+      const answer = yield* member.process.execute(name, args).pipe(
+        Effect.map((value): Answer => ({ type: 'reply', value })),
+        Effect.catch((refused) =>
+          Effect.succeed<Answer>({ type: 'refusal', class: refused.class, desc: refused.desc }),
+        ),
+        Effect.timeoutOrElse({
+          duration: ANSWER_PATIENCE_MILLIS,
+          orElse: () => Effect.succeed<Answer>({ type: 'none' }),
+        }),
+      )
+      const after = yield* member.process.state
+      world.note({ kind: 'command', party: member.party, atMillis, name, arguments: args, answer, before, after })
+      return answer
+    })
+  }
+
+  /** Gives a command and waits for its answer, for which no time needs to pass. */
+  async command(party: Party, name: string, args?: unknown): Promise<void> {
+    await this.race([[party, name, args]])
+  }
+
+  /** Gives several commands at once. */
+  async race(commands: readonly (readonly [party: Party, name: string, args?: unknown])[]): Promise<void> {
+    const members = commands.map(([party, name, args]) => [this.member(party), name, args] as const)
+    await this.run(
+      Effect.gen({ self: this }, function* () {
+        const all = Effect.all(
+          members.map(([member, name, args]) =>
+            member === undefined || member.crashed ? Effect.void : this.#execute(member, name, args),
+          ),
+          { concurrency: 'unbounded', discard: true },
+        )
+        const fiber = yield* Effect.forkChild(all)
+        yield* TestClock.adjust(0)
+        while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust(STEP_MILLIS)
+      }),
+    )
+  }
+
+  /** The same from inside: for {@link onSourceState}. */
+  commandFromWithin(party: Party, name: string, args?: unknown): Effect.Effect<void> {
+    const member = this.member(party)
+    return member === undefined ? Effect.void : Effect.asVoid(this.#execute(member, name, args))
+  }
+
+  setCapability(capability: string, state: boolean): Promise<void> {
+    return this.command('source', 'migrate-set-capabilities', { capabilities: [{ capability, state }] })
+  }
+
+  /** A new destination that listens; later migrations go there. */
+  async addDestination(): Promise<Member> {
+    const member = await this.run(this.#addMember(`destination-${this.#members.length}`))
+    await this.command(member.party, 'migrate-incoming', { uri: member.uri })
+    return member
+  }
+
+  /** Sends the guest to the last destination, or to a new one if there is none that still waits. */
+  async migrate(args: Readonly<Record<string, unknown>> = {}): Promise<void> {
+    await this.command('source', 'migrate', { uri: await this.freshUri(), ...args })
+  }
+
+  /** Where a destination waits that nothing was sent to. */
+  async freshUri(): Promise<string> {
+    const last = this.destination
+    const isFresh = last !== undefined && !last.crashed && !this.network.connections.some(({ uri }) => uri === last.uri)
+    return isFresh ? last.uri : (await this.addDestination()).uri
+  }
+
+  advance(millis: number): Promise<void> {
+    return this.run(TestClock.adjust(millis))
+  }
+
+  cutAt(point: CutPoint): void {
+    this.note({ kind: 'fault', atMillis: this.nowMillis, fault: 'cut' })
+    this.network.cutAt(point)
+  }
+
+  cut(fate: Fate): void {
+    this.note({ kind: 'fault', atMillis: this.nowMillis, fault: 'cut' })
+    this.network.cut(fate)
+  }
+
+  refuse(on: boolean): void {
+    this.note({ kind: 'fault', atMillis: this.nowMillis, fault: 'refuse' })
+    this.network.refuseConnects(on)
+  }
+
+  freeze(on: boolean): void {
+    this.note({ kind: 'fault', atMillis: this.nowMillis, fault: on ? 'freeze' : 'thaw' })
+    if (on) this.network.freeze()
+    else this.network.thaw()
+  }
+
+  /** A destination's host loses power: its process, its guest and its connections are gone. */
+  async crash(party: Party): Promise<void> {
+    const member = this.member(party)
+    if (member === undefined || member.crashed) return
+    member.crashed = true
+    member.running = false
+    this.note({ kind: 'fault', atMillis: this.nowMillis, fault: 'crash', party })
+    this.network.crash(member.uri)
+    await this.run(Scope.close(member.scope, Exit.void))
+  }
+
+  #state(member: Member): Promise<CoreState> {
+    return this.run(member.process.state)
+  }
+
+  /** Parties that have something under way. A destination in a partition can only wait. */
+  async #unsettled(): Promise<readonly Party[]> {
+    const busy: Party[] = []
+    for (const member of this.#members) {
+      if (member.crashed) continue
+      const state = await this.#state(member)
+      const waits = member.party !== 'source' && this.network.frozen
+      if (!waits && isBusy(state)) busy.push(member.party)
+    }
+    return busy
+  }
+
+  /** Lets time pass until nothing is under way, at most so long. */
+  async #rest(millisMax: number): Promise<boolean> {
+    for (let passed = 0; passed < millisMax; passed += STEP_MILLIS) {
+      if ((await this.#unsettled()).length === 0) {
+        await this.advance(STEP_MILLIS)
+        if ((await this.#unsettled()).length === 0) return true
+      } else await this.advance(STEP_MILLIS)
+    }
+    return false
+  }
+
+  /**
+   * Comes to an end: first by itself, then with what an operator would do, and says what was seen. With a `partition` the
+   * network stays frozen and the operator cancels.
+   */
+  async finish(options: { readonly partition?: boolean } = {}): Promise<Observation> {
+    if (options.partition !== true && this.network.frozen) this.freeze(false)
+    if (!(await this.#rest(REST_MILLIS_MAX))) await this.#help()
+    const unsettled = await this.#unsettled()
+    const parties: PartyEnd[] = []
+    for (const member of this.#members) parties.push(await this.#partyEnd(member))
+    const ends = this.#ends()
+    const atMillis = this.nowMillis
+    const partitioned = this.network.frozen
+    if (partitioned) this.network.thaw()
+    await this.run(Scope.close(this.#scope, Exit.void))
+    return {
+      timeline: this.#timeline,
+      streams: [...this.#shadows.values()].map(({ seen }) => seen),
+      end: {
+        atMillis,
+        parties,
+        unsettled,
+        ends,
+        endsAfter: this.#ends(),
+        listeningAfter: this.network.listening,
+        partitioned,
+      },
+    }
+  }
+
+  /** What an operator does about a migration that does not end: continue, give it all it needs, or cancel. */
+  async #help(): Promise<void> {
+    const status = outgoingStatus(await this.#state(this.source))
+    if (status === 'pre-switchover') await this.command('source', 'migrate-continue', { state: status })
+    else if (status === 'active' && !this.network.frozen)
+      await this.command('source', 'migrate-set-parameters', { 'downtime-limit': 2_000_000, 'max-bandwidth': 0 })
+    else await this.command('source', 'migrate_cancel')
+    if (await this.#rest(REST_MILLIS_MAX)) return
+    await this.command('source', 'migrate_cancel')
+    await this.#rest(REST_MILLIS_MAX)
+  }
+
+  async #partyEnd(member: Member): Promise<PartyEnd> {
+    const { party, crashed, running } = member
+    const state = await this.#state(member)
+    const query = crashed
+      ? undefined
+      : await this.run(member.process.execute('query-migrate').pipe(Effect.catch((error) => Effect.succeed(error))))
+    // A guest that arrived stopped is nobody's to start; it is here all the same.
+    const isHere = member.booted || (incomingStatus(state) === 'completed' && runState(state) !== 'inmigrate')
+    return {
+      party,
+      state,
+      crashed,
+      running,
+      query,
+      ...(isHere && !crashed ? { wrongPages: this.#wrongPages(member) } : {}),
+    }
+  }
+
+  /** Memory is a function of seed and counter alone; held against that. */
+  #wrongPages(member: Member): readonly string[] {
+    const { pages, seed, pagesPerSecond, workingSetPages } = this.plan
+    const memory = GuestMemory.allocate([{ name: RAM_BLOCK_NAME, usedLength: pages * 4096 }])
+    memory.fill(seed)
+    const guest = new WritingGuest({ seed, pagesPerSecond, workingSetBytes: workingSetPages * 4096, memory })
+    guest.advance(member.guest.counter)
+    const wrong = differences(memory, member.memory)
+    const kept = member.guest.counter === 0 ? 0 : guestCounter(member.memory)
+    return kept === member.guest.counter ? wrong : [...wrong, `counter ${kept} for ${member.guest.counter}`]
+  }
+
+  #ends(): readonly EndFigures[] {
+    return this.network.connections.flatMap((connection) =>
+      connection.ends.map((end, index) => ({
+        connection: connection.number,
+        direction: end.out,
+        party: index === 0 ? 'source' : (this.#members.find(({ uri }) => uri === connection.uri)?.party ?? '?'),
+        open: !end.closed,
+        releases: end.releases,
+      })),
+    )
+  }
+
+  /** The wire that the engine being made now will write to. */
+  shadowForEngine(): StreamShadow {
+    const connection = this.network.connections.length - 1
+    const known = this.#shadows.get(connection) ?? new StreamShadow(connection, this.plan.pages)
+    this.#shadows.set(connection, known)
+    known.run = Math.max(0, ...[...this.#shadows.values()].map(({ run }) => run)) + 1
+    return known
+  }
+
+  get outgoingPath(): Promise<readonly string[]> {
+    return this.#state(this.source).then((state) => pathOf(state, 'outgoing'))
+  }
+
+  get description(): Promise<string> {
+    return this.#state(this.source).then(describeState)
+  }
+}
+
+const differences = (a: GuestMemory, b: GuestMemory): readonly string[] => {
+  try {
+    return differingPages(a, b).pages.map(({ block, page }) => `${block}:${page}`)
+  } catch (error) {
+    return [error instanceof Error ? error.message : String(error)]
+  }
+}
+
+/** Engines that are looked at between two steps, when nothing waits to be handed over. */
+const watch = (makers: EngineMakers, world: () => RuntimeWorld | undefined): EngineMakers => ({
+  incoming: makers.incoming,
+  outgoing: (options) => {
+    const engine = makers.outgoing(options)
+    const here = world()
+    if (here === undefined || !('isClean' in engine)) return engine
+    const { isClean } = engine as { readonly isClean: (block: number, page: number) => boolean }
+    const shadow = here.shadowForEngine()
+    let reported = false
+    return {
+      order: (order, now) => engine.order(order, now),
+      step: (link, now) => {
+        const wait = engine.step(link, now)
+        if (wait.kind !== 'until' && wait.kind !== 'order') return wait
+        const pages = reported ? [] : shadow.stale(here.source.memory, isClean.bind(engine))
+        if (pages.length > 0) here.note({ kind: 'stale', party: 'source', atMillis: now, pages })
+        reported ||= pages.length > 0
+        return wait
+      },
+    }
+  },
+})

@@ -1,0 +1,104 @@
+/** Reads along what a source writes: the memory that a destination would have, and whether it is a migration stream. */
+import { deviceBytes } from '../../src/transfer/dialect.ts'
+import { silentSink, StreamDecoder } from '../../src/wire/index.ts'
+import { PAGE_BYTES, type GuestMemory } from '../../src/memory/index.ts'
+import type { StreamSeen } from '../observation.ts'
+
+const EOS_BYTES = 8
+const PAGE_HEADER_BYTES = 8
+
+export class StreamShadow {
+  readonly connection: number
+  /** Number of the run that writes it. */
+  run = 0
+  readonly #chunks: Uint8Array[] = []
+  readonly #decoder: StreamDecoder
+  #left: Uint8Array = new Uint8Array(0)
+  #error: string | undefined
+  #normal = 0
+  #zero = 0
+  #ramBytes = 0
+  #setUp = false
+  #lastBlock = -1
+  #names: readonly string[] = []
+  /** Bytes of each page as they were last carried, by block and page. */
+  readonly #pages = new Map<string, Uint8Array>()
+  readonly #totalPages: number
+
+  constructor(connection: number, totalPages: number) {
+    this.connection = connection
+    this.#totalPages = totalPages
+    this.#decoder = new StreamDecoder(
+      {
+        ...silentSink,
+        ramBlocks: (blocks) => {
+          this.#names = blocks.map(({ name }) => name)
+        },
+        page: (block, offset, bytes, at) => {
+          this.#normal++
+          this.#record(block, PAGE_BYTES)
+          this.#pages.set(`${block}:${offset / PAGE_BYTES}`, bytes.slice(at, at + PAGE_BYTES))
+        },
+        zeroPage: (block, offset, fill) => {
+          this.#zero++
+          this.#record(block, 1)
+          this.#pages.set(`${block}:${offset / PAGE_BYTES}`, new Uint8Array(PAGE_BYTES).fill(fill))
+        },
+        ramEos: () => {
+          // The first ends the list of blocks, which is no page data.
+          if (this.#setUp) this.#ramBytes += EOS_BYTES
+          this.#setUp = true
+        },
+      },
+      { deviceLength: deviceBytes, vmDescription: 'required' },
+    )
+  }
+
+  #record(block: number, payload: number): void {
+    const name = block === this.#lastBlock ? 0 : 1 + (this.#names[block]?.length ?? 0)
+    this.#lastBlock = block
+    this.#ramBytes += PAGE_HEADER_BYTES + name + payload
+  }
+
+  write(bytes: Uint8Array): void {
+    this.#chunks.push(bytes)
+    if (this.#error !== undefined) return
+    try {
+      const joined = new Uint8Array(this.#left.length + bytes.length)
+      joined.set(this.#left)
+      joined.set(bytes, this.#left.length)
+      this.#left = joined.slice(this.#decoder.feed(joined, 0, joined.length))
+    } catch (error) {
+      this.#error = error instanceof Error ? error.message : String(error)
+    }
+  }
+
+  /** Pages that `isClean` holds for carried although their bytes in memory are others. */
+  stale(memory: GuestMemory, isClean: (block: number, page: number) => boolean): readonly string[] {
+    const found: string[] = []
+    for (const [block, { bytes, pageCount }] of memory.blocks.entries())
+      for (let page = 0; page < pageCount; page++) {
+        if (!isClean(block, page) || memory.log[block]?.test(page) === true) continue
+        const carried = this.#pages.get(`${block}:${page}`)
+        const now = bytes.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES)
+        if (carried === undefined || Buffer.compare(carried, now) !== 0) found.push(`${block}:${page}`)
+      }
+    return found
+  }
+
+  get seen(): StreamSeen {
+    const complete = this.#error === undefined && this.#decoder.complete && this.#left.length === 0
+    return {
+      connection: this.connection,
+      bytes: Buffer.concat(this.#chunks),
+      complete,
+      ...(this.#error === undefined ? {} : { error: this.#error }),
+      normalPages: this.#normal,
+      zeroPages: this.#zero,
+      distinctPages: this.#pages.size,
+      totalPages: this.#totalPages,
+      ramBytes: this.#ramBytes,
+      run: this.run,
+    }
+  }
+}
