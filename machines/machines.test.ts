@@ -4,6 +4,8 @@
  */
 import t from 'tap'
 import { initialTransition, transition, type AnyStateMachine, type AnyMachineSnapshot } from 'xstate'
+import { alphabet } from '../src/explore/alphabet.ts'
+import { statusEdges } from '../src/explore/status-edges.ts'
 import { MigrationStatus, RunState, statuses } from '../src/qapi/index.ts'
 import {
   guestMachine,
@@ -12,110 +14,8 @@ import {
   outgoingMachine,
   processMachine,
   statusesOf,
-  type ChartEvent,
   type Profile,
 } from './index.ts'
-
-const booleans = [false, true]
-const commands = [
-  'migrate',
-  'migrate-incoming',
-  'migrate_cancel',
-  'migrate-continue',
-  'migrate-start-postcopy',
-  'migrate-recover',
-  'migrate-resume',
-  'x-colo-lost-heartbeat',
-  'stop',
-  'cont',
-  'system_reset',
-] as const
-const outgoingFacts = [
-  'refused',
-  'connect-failed',
-  'unplug-wait',
-  'setup-done',
-  'converged',
-  'postcopy',
-  'flushed',
-  'prepared',
-  'committed',
-  'package-sent',
-  'loaded',
-  'failed',
-  'resumed',
-  'outcome-running',
-  'outcome-not-running',
-  'outcome-unknown',
-  'ended',
-  'colo-ready',
-  'checkpoint-begin',
-  'checkpoint-end',
-] as const
-const incomingFacts = [
-  'listen-failed',
-  'connected',
-  'advised',
-  'discarding',
-  'listening',
-  'running',
-  'prepared',
-  'failed',
-  'lost',
-  'recovering',
-  'recovered',
-  'colo',
-  'checkpoint-begin',
-  'checkpoint-end',
-] as const
-
-/** Everything that a chart can be told from outside. */
-const events: readonly ChartEvent[] = [
-  ...commands.map((type) => ({ type })),
-  ...booleans.flatMap((pause) =>
-    booleans.flatMap((postcopy) =>
-      booleans.map((colo) => ({ type: 'migrate-set-capabilities' as const, pause, postcopy, colo })),
-    ),
-  ),
-  ...booleans.map((live) => ({ type: 'xen-save-devices-state' as const, live })),
-  ...booleans.map((returnPath) => ({ type: 'outgoing.connected' as const, returnPath })),
-  ...outgoingFacts.map((name) => ({ type: `outgoing.${name}` as const })),
-  ...incomingFacts.map((name) => ({ type: `incoming.${name}` as const })),
-  ...booleans.map((running) => ({ type: 'incoming.ended' as const, running })),
-  ...booleans.map((running) => ({ type: 'incoming.start' as const, running })),
-  { type: 'guest.shutdown' },
-  { type: 'guest.suspended' },
-  { type: 'guest.wakeup' },
-  { type: 'guest.io-error' },
-]
-
-const top = (snapshot: AnyMachineSnapshot): string =>
-  typeof snapshot.value === 'string' ? snapshot.value : Object.keys(snapshot.value)[0]!
-
-/** All reachable edges between top states, by the statuses that a step publishes (a step may pass through several). */
-const edgesOf = (machine: AnyStateMachine): readonly string[] => {
-  const [first] = initialTransition(machine)
-  const seen = new Map([[JSON.stringify([first.value, first.context]), first]])
-  const edges = new Set<string>()
-  for (const snapshot of seen.values())
-    for (const event of events) {
-      const [next, actions] = transition(machine, snapshot, event)
-      let from = top(snapshot)
-      for (const action of actions) {
-        const { type, params } = action as { readonly type: string; readonly params?: unknown }
-        const { status, unconditional } = (params ?? {}) as {
-          readonly status?: string
-          readonly unconditional?: boolean
-        }
-        // An unconditional event (setup of a destination that begins to listen) is no change of status.
-        if (type !== 'emitMigration' || status === undefined || unconditional) continue
-        edges.add(`${from} -> ${status}`)
-        from = status
-      }
-      seen.set(JSON.stringify([next.value, next.context]), seen.get(JSON.stringify([next.value, next.context])) ?? next)
-    }
-  return [...edges].sort()
-}
 
 /** Edges S2 to S19 of QEMU 2.11 that the safe chart has. */
 const outgoing211 = [
@@ -180,17 +80,17 @@ const incoming72 = [
 ].sort()
 
 t.test('the outgoing chart has exactly the edges of its profile', async (t) => {
-  t.strictSame(edgesOf(outgoingMachine()), outgoing211)
-  t.strictSame(edgesOf(outgoingMachine({ profile: '7.2' })), outgoing72)
+  t.strictSame(statusEdges(outgoingMachine()), outgoing211)
+  t.strictSame(statusEdges(outgoingMachine({ profile: '7.2' })), outgoing72)
 })
 
 t.test('the incoming chart has exactly the edges of its profile', async (t) => {
-  t.strictSame(edgesOf(incomingMachine({ incoming: true })), incoming211)
-  t.strictSame(edgesOf(incomingMachine({ incoming: true, profile: '7.2' })), incoming72)
+  t.strictSame(statusEdges(incomingMachine({ incoming: true })), incoming211)
+  t.strictSame(statusEdges(incomingMachine({ incoming: true, profile: '7.2' })), incoming72)
 })
 
 t.test('a quirk adds edges that the safe chart does not have', async (t) => {
-  const edges = edgesOf(outgoingMachine({ profile: '7.2', quirks: new Set(['h5']) }))
+  const edges = statusEdges(outgoingMachine({ profile: '7.2', quirks: new Set(['h5']) }))
   t.ok(edges.includes('cancelling -> failed'))
   t.notOk(outgoing72.includes('cancelling -> failed'))
 })
@@ -237,7 +137,7 @@ t.test('every state says what it means, and every top state where it comes from'
 const STATES_MAX = 50_000
 
 /** What a process without -incoming can be told; of the capabilities, all or none. */
-const sourceEvents = events.filter(
+const sourceEvents = alphabet.filter(
   (event) =>
     !event.type.startsWith('incoming.') &&
     (event.type !== 'migrate-set-capabilities' || (event.pause === event.postcopy && event.pause === event.colo)),
