@@ -29,6 +29,8 @@ export const flag = {
   resets: 64,
   /** A guest that arrived was started by its arrival. */
   started: 128,
+  /** The incoming side has been in postcopy. */
+  listened: 256,
 } as const
 
 /**
@@ -44,6 +46,9 @@ export interface RunRecord {
   readonly mark: RunMark
   /** The guest ran when the migration stopped it. */
   readonly ranBefore: boolean
+  /** Capabilities `postcopy-ram` and `x-colo` when it began. */
+  readonly postcopy: boolean
+  readonly colo: boolean
   /** The status it ended with; that of the node for the run at hand. */
   readonly status: string
   /** The run before. */

@@ -1,4 +1,4 @@
-/** Recorded QMP traces, held against the charts. Runs in a browser, but for `scenario-files.ts`, which reads a disk. */
+/** Recorded QMP traces, held against the charts. */
 export { uncovered, type Uncovered } from './coverage.ts'
 export { LazyAutomaton, type AutomatonNode, type Edge, type Output, type QuirkMask } from './lazy-automaton.ts'
 export * from './observation.ts'
@@ -15,3 +15,6 @@ export {
 } from './scenario.ts'
 export * from './validate.ts'
 export * from './verdict.ts'
+export { replayRecordings } from './replay.ts'
+export { fileBytesMax, onePathAScenario, readScenario, ScenarioFileError, scenarioNameOf } from './scenario-files.ts'
+export type { ReadError } from './scenario-files.ts'

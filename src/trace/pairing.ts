@@ -72,14 +72,17 @@ interface Summary {
   readonly incoming: string
   /** The guest was started by its arrival. */
   readonly started: boolean
+  /** It has been in postcopy. */
+  readonly listened: boolean
   readonly postcopy: boolean
   readonly runs: readonly RunRecord[]
   readonly quirks: QuirkMask
 }
 
 /** What a destination came to. */
-const fateOf = (one: Summary): 'took-over' | 'failed' | 'colo' | 'undecided' => {
-  const { incoming } = one
+type Fate = 'took-over' | 'failed' | 'colo' | 'undecided'
+
+const fateOf = ({ incoming }: Summary): Fate => {
   if (incoming === 'completed' || incoming === 'postcopy-active.running' || incoming.startsWith('postcopy-paused'))
     return 'took-over'
   if (incoming === 'failed') return 'failed'
@@ -97,6 +100,7 @@ const summaryOf = (one: Configuration): Summary => {
   return {
     incoming: one.node.incomingPath,
     started: (one.flags & flag.started) !== 0,
+    listened: (one.flags & flag.listened) !== 0,
     postcopy: one.node.context.postcopy,
     runs,
     quirks: one.quirks,
@@ -120,7 +124,7 @@ const summariesOf = (final: readonly Configuration[]): readonly Summary[] => {
 interface PairRule {
   readonly broken: string
   readonly holds: (receiver: Summary, run: RunRecord) => boolean
-  readonly quirk: (receiver: Summary, sender: Summary, run: RunRecord) => QuirkId | undefined
+  readonly quirk: (receiver: Summary, run: RunRecord) => QuirkId | undefined
 }
 
 const mayRunThere = (run: RunRecord): boolean => run.mark !== 'open' && run.mark !== 'declared-dead'
@@ -129,17 +133,27 @@ const rules: readonly PairRule[] = [
   {
     broken: 'the destination took the guest over, although the source never committed the run',
     holds: (receiver, run) => fateOf(receiver) !== 'took-over' || mayRunThere(run),
-    quirk: (receiver, sender) => (sender.postcopy && !receiver.postcopy ? 'h11' : undefined),
+    quirk: (receiver, run) => (run.postcopy && !receiver.postcopy ? 'h11' : undefined),
+  },
+  {
+    broken: 'the destination was in postcopy, although the source never sent the package',
+    holds: (receiver, run) => !receiver.listened || run.mark === 'postcopy',
+    quirk: () => undefined,
+  },
+  {
+    broken: 'the destination entered COLO, although the source did not ask for it',
+    holds: (receiver, run) => fateOf(receiver) !== 'colo' || run.colo,
+    quirk: () => undefined,
   },
   {
     broken: 'the source completed, although the destination refused the stream',
     holds: (receiver, run) => fateOf(receiver) !== 'failed' || run.status !== 'completed',
-    quirk: (_receiver, _sender, run) => (run.mark === 'committed' ? 'h10' : undefined),
+    quirk: (_receiver, run) => (run.mark === 'committed' ? 'h10' : undefined),
   },
   {
     broken: 'the guest was started on the destination, although it was stopped on the source',
     holds: (receiver, run) => !receiver.started || !mayRunThere(run) || run.ranBefore,
-    quirk: (_receiver, _sender, run) => (run.mark === 'postcopy' ? 'h21' : undefined),
+    quirk: (_receiver, run) => (run.mark === 'postcopy' ? 'h21' : undefined),
   },
   {
     broken: 'the source completed, although the destination entered COLO',
@@ -200,7 +214,7 @@ const priceOf = (
     let price: QuirkMask | undefined = 0
     for (const rule of rules) {
       if (rule.holds(receiver, run)) continue
-      const quirk = rule.quirk(receiver, sender, run)
+      const quirk = rule.quirk(receiver, run)
       const mask = quirk === undefined ? 0 : automaton.maskOf([quirk])
       price = mask === 0 || (mask & ~allowed) !== 0 || price === undefined ? undefined : price | mask
     }

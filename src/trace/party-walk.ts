@@ -91,7 +91,7 @@ const allowedAfter = (walk: Walk, closed: ConfigurationSet, open: readonly Comma
       if (walk.refused(one, command, undefined).some(isReady)) allowed.add(`${name} is refused`)
     }
   }
-  return [...allowed].sort()
+  return allowed.size > 0 ? [...allowed].sort() : ['nothing but a command or the end of the recording']
 }
 
 const noLines: ReadonlySet<number> = new Set()

@@ -31,12 +31,11 @@ export class RecordingLineError extends Schema.TaggedError<RecordingLineError>()
 
 const QemuVersion = Schema.Struct({ major: Schema.Number, minor: Schema.Number, micro: Schema.Number })
 
-/** What a QMP server says first. `profile` is in the greetings of this project's own server only. */
+/** What a QMP server says first. */
 export const GreetingMessage = Schema.Struct({
   QMP: Schema.Struct({
     version: Schema.Struct({ qemu: QemuVersion, package: Schema.optionalKey(Schema.String) }),
     capabilities: Schema.Array(Schema.Unknown),
-    profile: Schema.optionalKey(Schema.Literals(['2.11', '7.2'])),
   }),
 })
 
@@ -95,7 +94,7 @@ const clip = (text: string): string => (text.length > 100 ? `${text.slice(0, 100
 const profileOf = (messages: readonly RecordedMessage[]): Profile | undefined => {
   for (const message of messages) {
     if (message.dir === '->' || !('QMP' in message.msg)) continue
-    return message.msg.QMP.profile ?? (message.msg.QMP.version.qemu.major <= 2 ? '2.11' : '7.2')
+    return message.msg.QMP.version.qemu.major <= 2 ? '2.11' : '7.2'
   }
   return undefined
 }

@@ -79,6 +79,17 @@ export const refusals: readonly Refusal[] = [
     text: 'Migration is not finalized yet',
     fits: (node) => node.guest === 'finish-migrate',
   },
+  // The next two are the honest answers of this project and of later QEMU: these two accept such a cancel.
+  {
+    commands: ['migrate_cancel'],
+    text: 'Postcopy migration in progress, cannot cancel.',
+    fits: (node) => node.outgoing.startsWith('postcopy-'),
+  },
+  {
+    commands: ['migrate_cancel'],
+    text: /^COLO in progress, cannot cancel/,
+    fits: (node) => node.outgoing === 'colo',
+  },
   {
     commands: ['x-colo-lost-heartbeat'],
     text: "The feature 'colo' is not enabled",

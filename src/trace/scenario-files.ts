@@ -36,7 +36,8 @@ const partyOf = (scenario: string, fileName: string): string | undefined => {
   return /^[a-z][a-z0-9]*$/.test(party) ? party : undefined
 }
 
-type ReadError = RecordingLineError | ScenarioFileError | PlatformError.PlatformError
+/** Why a scenario cannot be read. */
+export type ReadError = RecordingLineError | ScenarioFileError | PlatformError.PlatformError
 
 const readRecording = Effect.fnUntraced(function* (path: string) {
   const files = yield* FileSystem.FileSystem

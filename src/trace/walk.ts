@@ -65,7 +65,8 @@ export class Walk {
     if (begins) {
       const remembered = run !== undefined && this.runLines.has(run.line)
       const before = remembered ? { ...(run as RunRecord), status: one.node.outgoing } : run?.before
-      run = { line: options.line ?? 0, mark: 'open', ranBefore: true, status: '', before }
+      const { postcopy, colo } = to.context
+      run = { line: options.line ?? 0, mark: 'open', ranBefore: true, postcopy, colo, status: '', before }
     } else if (run !== undefined) {
       const mark = markOf(run.mark, event, to)
       if (mark !== run.mark) run = { ...run, mark, ranBefore: to.context.before === 'running' }
@@ -73,6 +74,7 @@ export class Walk {
     let flags = begins ? one.flags & ~(flag.continues | flag.resumes) : one.flags
     if (event.type.startsWith('incoming.') && one.node.guest === 'inmigrate' && to.guest === 'running')
       flags |= flag.started
+    if (to.incoming === 'postcopy-active') flags |= flag.listened
     return this.settle({
       node: to,
       previous: one.previous ?? one.node,
@@ -258,11 +260,19 @@ export class Walk {
   }
 
   private cancels(one: Configuration, options: StepOptions): Configuration[] {
-    const next = this.takeOrStay(one, { type: 'migrate_cancel' }, options)
+    const cancel = { type: 'migrate_cancel' } as const
+    const next: Configuration[] = []
+    for (const edge of this.edges(one.node, cancel))
+      if (edge.taken) next.push(this.along(one, edge, cancel, options))
+      else if (cancelComesTooLate(one.node)) next.push({ ...one, quirks: one.quirks | edge.quirk })
     // The cancel may win against a status that is due but was not published: its compare-and-swap is then lost.
     const kept = one.pending.filter((output) => !output.event.startsWith('MIGRATION '))
-    if (kept.length < one.pending.length)
-      next.push(...this.take({ ...one, pending: kept }, { type: 'migrate_cancel' }, options))
+    if (one.previous === undefined || kept.length === one.pending.length) return next
+    for (const edge of this.edges(one.previous, cancel))
+      if (edge.taken) {
+        const overtaking = { ...one, pending: kept, quirks: one.quirks | edge.quirk }
+        next.push(...this.take(overtaking, cancel, options))
+      }
     return next
   }
 
@@ -337,6 +347,10 @@ export class Walk {
     )
   }
 }
+
+/** Where a cancel is answered with success and changes nothing: no run is going on, or it is past its commit. */
+const cancelComesTooLate = (node: AutomatonNode): boolean =>
+  node.outgoing !== 'colo' && !node.outgoing.startsWith('postcopy-')
 
 /** How a stopped guest can arrive. */
 const stoppedRunStates = ['paused', 'prelaunch', 'postmigrate', 'suspended', 'io-error'] as const
