@@ -39,6 +39,8 @@ export interface CommandSeen {
   readonly name: string
   readonly arguments: unknown
   readonly answer: Answer
+  /** Another command was given before this one was answered. */
+  readonly raced?: boolean
   readonly before: CoreState
   readonly after: CoreState
 }

@@ -313,7 +313,7 @@ export class RuntimeWorld {
     })
   }
 
-  #execute(member: Member, name: string, args: unknown): Effect.Effect<Answer> {
+  #execute(member: Member, name: string, args: unknown, raced = false): Effect.Effect<Answer> {
     const world = this
     return Effect.gen(function* () {
       const before = yield* member.process.state
@@ -329,7 +329,7 @@ export class RuntimeWorld {
         }),
       )
       const after = yield* member.process.state
-      world.note({ kind: 'command', party: member.party, atMillis, name, arguments: args, answer, before, after })
+      world.note({ kind: 'command', party: member.party, atMillis, name, arguments: args, answer, raced, before, after })
       return answer
     })
   }
@@ -346,7 +346,7 @@ export class RuntimeWorld {
       Effect.gen({ self: this }, function* () {
         const all = Effect.all(
           members.map(([member, name, args]) =>
-            member === undefined || member.crashed ? Effect.void : this.#execute(member, name, args),
+            member === undefined || member.crashed ? Effect.void : this.#execute(member, name, args, commands.length > 1),
           ),
           { concurrency: 'unbounded', discard: true },
         )
@@ -360,7 +360,7 @@ export class RuntimeWorld {
   /** The same from inside: for {@link onSourceState}. */
   commandFromWithin(party: Party, name: string, args?: unknown): Effect.Effect<void> {
     const member = this.member(party)
-    return member === undefined ? Effect.void : Effect.asVoid(this.#execute(member, name, args))
+    return member === undefined ? Effect.void : Effect.asVoid(this.#execute(member, name, args, true))
   }
 
   setCapability(capability: string, state: boolean): Promise<void> {

@@ -47,7 +47,7 @@ export class IncomingEngine {
   /** Position in the stream's block list -> block of this guest. */
   #blocks: readonly number[] = []
   #runState = 'running'
-  #phase: 'loading' | 'arrived' | 'ended' | 'closing' | 'over' = 'loading'
+  #phase: 'loading' | 'arrived' | 'ended' | 'failed' | 'closing' | 'over' = 'loading'
 
   constructor(options: IncomingEngineOptions) {
     this.#memory = options.memory
@@ -109,12 +109,13 @@ export class IncomingEngine {
   #fail(error: unknown): Wait {
     const answered = this.#phase === 'closing'
     const lost = error instanceof ChannelError
-    this.#phase = 'over'
+    // A source that can still hear it is told: it would otherwise write into the channel for ever (I9).
+    this.#phase = lost || answered || this.#phase === 'failed' ? 'over' : 'failed'
     const reason = error instanceof Error ? error.message : String(error)
     // A source that has heard what it waits for may close before it has read the rest.
     if (!answered)
       this.#report({ type: lost ? 'incoming.lost' : 'incoming.failed', reason, side: lost ? 'channel' : 'source' })
-    return { kind: 'over' }
+    return this.#phase === 'failed' ? { kind: 'order' } : { kind: 'over' }
   }
 
   #advance(link: ByteLink): Wait {
@@ -124,7 +125,7 @@ export class IncomingEngine {
       link.endWrites()
       return { kind: 'over' }
     }
-    if (this.#phase === 'ended') return { kind: 'order' }
+    if (this.#phase === 'ended' || this.#phase === 'failed') return { kind: 'order' }
     for (let handled = 0; handled < STEP_BYTES_MAX;) {
       const count = link.read(this.#buffer, this.#held, BUFFER_BYTES)
       if (count === 0) return { kind: 'link' }

@@ -81,7 +81,7 @@ export interface MigrationProcess {
   /** Events and answers from now on, in order. */
   readonly outputs: Effect.Effect<PubSub.Subscription<ProcessOutput>, never, Scope.Scope>
   readonly state: Effect.Effect<CoreState>
-  /** Every state the core has been in since the call, beginning with the present one. */
+  /** Every state the core has been in since the stream is run, in order, beginning with the present one. */
   readonly states: Stream.Stream<CoreState>
   /** Where this process listens for a migration, once it does. */
   readonly address: Effect.Effect<string>
@@ -294,9 +294,13 @@ export const makeMigrationProcess = (
     const load = Effect.gen(function* () {
       const run = incoming
       if (run?.connection === undefined) return
-      run.engine = yield* dataPlane
-        .incoming(run.connection, guest.memory, incomingReport(run))
+      const { connection } = run
+      const engine = yield* dataPlane
+        .incoming(connection, guest.memory, incomingReport(run))
         .pipe(Effect.provideService(Scope.Scope, run.scope))
+      run.engine = engine
+      // The listener stays, for a source that has to ask; the channel of the stream has served its purpose.
+      yield* beside(run.scope, Effect.andThen(engine.over, connection.close))
     })
 
     const incomingReport =
@@ -449,7 +453,13 @@ export const makeMigrationProcess = (
         Stream.map(({ atMillis, event }) => ({ atMillis, event })),
       ),
       state: Ref.get(current),
-      states: Stream.concat(Stream.fromEffect(Ref.get(current)), Stream.fromPubSub(states)),
+      // Subscribed before the present state is read: a step in between is seen twice rather than never.
+      states: Stream.unwrap(
+        Effect.gen(function* () {
+          const subscription = yield* PubSub.subscribe(states)
+          return Stream.concat(Stream.fromEffect(Ref.get(current)), Stream.fromSubscription(subscription))
+        }),
+      ),
       address: Deferred.await(address),
       ended: Deferred.await(ended),
       guestFact: (type) =>

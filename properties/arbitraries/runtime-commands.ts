@@ -1,0 +1,190 @@
+/**
+ * What can be done to a world of processes, as data that reads like a line of a script: commands to either side, valid,
+ * invalid and at once; time; faults. A command may come at any moment: that one is refused is as good as that one is taken.
+ */
+import * as fc from 'fast-check'
+import type { Direction, Fate } from '../../src/channel/simulated-network.ts'
+import type { RuntimeWorld } from '../worlds/runtime-world.ts'
+import { invalidCommand, type CommandCall } from './command-calls.ts'
+
+/** One thing to do. */
+export type RuntimeAction =
+  /** Sends the guest to a destination that waits; one is started if there is none. */
+  | { readonly do: 'migrate' }
+  | { readonly do: 'cancel' }
+  | { readonly do: 'continue'; readonly state: string }
+  | { readonly do: 'advance'; readonly millis: number }
+  | { readonly do: 'command'; readonly to: 'source' | 'destination'; readonly call: CommandCall }
+  /** Two commands before either is answered. */
+  | { readonly do: 'race'; readonly first: CommandCall; readonly second: CommandCall }
+  | { readonly do: 'cut'; readonly fate: Fate }
+  /** Breaks the next connection at its n-th message. */
+  | { readonly do: 'cut-at'; readonly direction: Direction; readonly message: number; readonly fate: Fate }
+  | { readonly do: 'crash' }
+  | { readonly do: 'refuse'; readonly on: boolean }
+  | { readonly do: 'freeze'; readonly on: boolean }
+
+const callText = ({ name, arguments: args }: CommandCall): string =>
+  args === undefined ? name : `${name} ${JSON.stringify(args)}`
+
+/** The action as one line. */
+export const actionText = (action: RuntimeAction): string => {
+  switch (action.do) {
+    case 'continue':
+      return `continue from ${action.state}`
+    case 'advance':
+      return `advance ${action.millis} ms`
+    case 'command':
+      return `${action.to}: ${callText(action.call)}`
+    case 'race':
+      return `race: ${callText(action.first)} | ${callText(action.second)}`
+    case 'cut':
+      return `cut, ${action.fate}`
+    case 'cut-at':
+      return `cut the next connection at message ${action.message} ${action.direction}, ${action.fate}`
+    case 'refuse':
+    case 'freeze':
+      return `${action.do} ${action.on ? 'on' : 'off'}`
+    default:
+      return action.do
+  }
+}
+
+/** Carries one action out. */
+export const perform = async (world: RuntimeWorld, action: RuntimeAction): Promise<void> => {
+  switch (action.do) {
+    case 'migrate':
+      return world.migrate()
+    case 'cancel':
+      return world.command('source', 'migrate_cancel')
+    case 'continue':
+      return world.command('source', 'migrate-continue', { state: action.state })
+    case 'advance':
+      return world.advance(action.millis)
+    case 'command': {
+      const party = action.to === 'source' ? 'source' : world.destination?.party
+      return party === undefined ? undefined : world.command(party, action.call.name, action.call.arguments)
+    }
+    case 'race':
+      return world.race(
+        [action.first, action.second].map(({ name, arguments: args }) => ['source', name, args] as const),
+      )
+    case 'cut':
+      return world.cut(action.fate)
+    case 'cut-at': {
+      const { direction, message, fate } = action
+      return world.cutAt({ connection: world.network.connections.length, direction, at: { message }, fate })
+    }
+    case 'crash':
+      return world.destination === undefined ? undefined : world.crash(world.destination.party)
+    case 'refuse':
+      return world.refuse(action.on)
+    case 'freeze':
+      return world.freeze(action.on)
+  }
+}
+
+/** What the operator knows: nothing that the world could not tell, as a command may come at any moment. */
+export interface RuntimeModel {
+  migrations: number
+}
+
+/** An action as a command of a model-based run. */
+export class RuntimeCommand implements fc.AsyncCommand<RuntimeModel, RuntimeWorld> {
+  readonly action: RuntimeAction
+
+  constructor(action: RuntimeAction) {
+    this.action = action
+  }
+
+  /** Before the first migration there is nothing to crash or to freeze, so nothing is wasted on it. */
+  check({ migrations }: Readonly<RuntimeModel>): boolean {
+    return migrations > 0 || !['crash', 'cut', 'cancel', 'continue', 'race'].includes(this.action.do)
+  }
+
+  async run(model: RuntimeModel, world: RuntimeWorld): Promise<void> {
+    if (this.action.do === 'migrate') model.migrations++
+    await perform(world, this.action)
+  }
+
+  toString(): string {
+    return actionText(this.action)
+  }
+}
+
+const fate = fc.constantFrom<Fate>('delivered', 'dropped')
+
+const running: fc.Arbitrary<CommandCall> = fc.oneof(
+  fc.constantFrom<CommandCall>(
+    { name: 'migrate_cancel' },
+    { name: 'stop' },
+    { name: 'cont' },
+    { name: 'query-migrate' },
+    { name: 'migrate-continue', arguments: { state: 'pre-switchover' } },
+    { name: 'migrate', arguments: { uri: 'tcp:nowhere:1' } },
+    { name: 'migrate-incoming', arguments: { uri: 'tcp:nowhere:1' } },
+  ),
+  fc.record({
+    name: fc.constant('migrate-set-parameters'),
+    arguments: fc.oneof(
+      fc.record({ 'max-bandwidth': fc.constantFrom(1, 100_000, 1_000_000, 10_000_000, 0) }),
+      fc.record({ 'downtime-limit': fc.constantFrom(0, 1, 30, 300, 2_000_000) }),
+    ),
+  }),
+  fc.record({
+    name: fc.constant('migrate-set-capabilities'),
+    arguments: fc.record({
+      capabilities: fc.tuple(
+        fc.record({
+          capability: fc.constantFrom('pause-before-switchover', 'return-path', 'xbzrle', 'postcopy-ram'),
+          state: fc.boolean(),
+        }),
+      ),
+    }),
+  }),
+)
+
+const act = (arbitrary: fc.Arbitrary<RuntimeAction>): fc.Arbitrary<RuntimeCommand> =>
+  arbitrary.map((action) => new RuntimeCommand(action))
+
+const advance = fc.oneof(fc.integer({ min: 1, max: 30 }), fc.integer({ min: 30, max: 500 }))
+
+const migrateAction = fc.constant<RuntimeAction>({ do: 'migrate' })
+const advanceAction = advance.map<RuntimeAction>((millis) => ({ do: 'advance', millis }))
+const cancelAction = fc.constant<RuntimeAction>({ do: 'cancel' })
+
+/**
+ * The actions, each an arbitrary of its own so that a sequence is a fair mix. Those that make a run, let it go on and
+ * end it come more than once: two runs in a row are where most bugs of reset are.
+ */
+export const runtimeCommands: fc.Arbitrary<RuntimeCommand>[] = [
+  act(migrateAction),
+  act(advanceAction),
+  act(cancelAction),
+  act(migrateAction),
+  act(advanceAction),
+  act(migrateAction),
+  act(advanceAction),
+  act(fc.constantFrom('pre-switchover', 'active').map<RuntimeAction>((state) => ({ do: 'continue', state }))),
+  act(running.map<RuntimeAction>((call) => ({ do: 'command', to: 'source', call }))),
+  act(running.map<RuntimeAction>((call) => ({ do: 'command', to: 'destination', call }))),
+  act(
+    fc
+      .record({ to: fc.constantFrom('source' as const, 'destination' as const), call: invalidCommand })
+      .map<RuntimeAction>(({ to, call }) => ({ do: 'command', to, call })),
+  ),
+  act(fc.tuple(running, running).map<RuntimeAction>(([first, second]) => ({ do: 'race', first, second }))),
+  act(fate.map<RuntimeAction>((fate) => ({ do: 'cut', fate }))),
+  act(
+    fc
+      .record({
+        direction: fc.constantFrom<Direction>('forward', 'back'),
+        message: fc.integer({ min: 1, max: 40 }),
+        fate,
+      })
+      .map<RuntimeAction>((cut) => ({ do: 'cut-at', ...cut })),
+  ),
+  act(fc.constant<RuntimeAction>({ do: 'crash' })),
+  act(fc.boolean().map<RuntimeAction>((on) => ({ do: 'refuse', on }))),
+  act(fc.boolean().map<RuntimeAction>((on) => ({ do: 'freeze', on }))),
+]

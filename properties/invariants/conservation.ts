@@ -1,0 +1,50 @@
+/** I21: figures add up: what is said to be transferred is what the wire carried. */
+import { linesOf, type Observation } from '../observation.ts'
+import type { Property, Violation } from '../property.ts'
+import { outgoingStatus } from '../state-view.ts'
+import { runsOf } from './runs.ts'
+
+const FRAMING_BYTES_PER_SECTION = 10
+
+/** At the end of a run that went through, everything has been handed over and counted. */
+const wire = (observation: Observation): readonly Violation[] =>
+  observation.streams
+    .filter(({ run, complete }) => run > 0 && complete)
+    .flatMap((stream) => {
+      const last = runsOf(observation, 'source').get(stream.run)?.at(-1)?.outgoing?.ram
+      if (last === undefined) return []
+      const found: Violation[] = []
+      if (Number(last.transferred) !== stream.ramBytes)
+        found.push(
+          `run ${stream.run} says ${last.transferred} bytes of RAM transferred; the wire carried ${stream.ramBytes}`,
+        )
+      if (Number(last.normal) !== stream.normalPages || Number(last.duplicate) !== stream.zeroPages)
+        found.push(
+          `run ${stream.run} says ${last.normal} pages and ${last.duplicate} zero pages; ` +
+            `the wire carried ${stream.normalPages} and ${stream.zeroPages}`,
+        )
+      if (Number(last.transferred) + FRAMING_BYTES_PER_SECTION > stream.bytes.length)
+        found.push(`run ${stream.run} says ${last.transferred} bytes transferred of ${stream.bytes.length} in all`)
+      return found
+    })
+
+const within = (observation: Observation): readonly Violation[] =>
+  linesOf(observation, 'state').flatMap(({ party, atMillis, after }) => {
+    const ram = after.outgoing?.ram
+    if (ram === undefined) return []
+    const found: Violation[] = []
+    if (ram.remaining > ram.total || ram.remaining < 0)
+      found.push(`${party} has ${ram.remaining} of ${ram.total} bytes remaining at ${atMillis} ms`)
+    if (Number(ram['normal-bytes']) !== Number(ram.normal) * Number(ram['page-size'] ?? 4096))
+      found.push(`${party} has ${ram['normal-bytes']} bytes in ${ram.normal} normal pages at ${atMillis} ms`)
+    if (outgoingStatus(after) === 'completed' && Number(ram.remaining) !== 0)
+      found.push(`${party} has completed with ${ram.remaining} bytes remaining at ${atMillis} ms`)
+    return found
+  })
+
+export const conservation: Property = {
+  id: 'I21',
+  title: 'conservation',
+  text: 'Bytes transferred are the bytes of RAM that the wire carried, pages by kind add up to the pages on the wire, and what remains is at most the total.',
+  check: (observation) => [...wire(observation), ...within(observation)],
+}

@@ -1,0 +1,78 @@
+/** I12 and I14: an answer to query-migrate is one picture, and never older than an event that was sent before it. */
+import { Schema } from 'effect'
+import type { Profile } from '../../machines/index.ts'
+import { commands } from '../../src/qapi/index.ts'
+import { linesOf, type Observation, type Party } from '../observation.ts'
+import type { Property, Violation } from '../property.ts'
+import { reaches } from './status-edges.ts'
+
+/** Every answer to query-migrate that was seen, with where it was seen. */
+export const queriesOf = (
+  observation: Observation,
+): readonly { readonly party: Party; readonly profile: Profile; readonly where: string; readonly info: object }[] => {
+  const profiles = new Map(observation.end.parties.map(({ party, state }) => [party, state.profile]))
+  const asked = [
+    ...linesOf(observation, 'event').map(({ party, query, atMillis }) => ({ party, query, where: `${atMillis} ms` })),
+    ...linesOf(observation, 'command')
+      .filter(({ name }) => name === 'query-migrate')
+      .map(({ party, answer, atMillis }) => ({
+        party,
+        query: answer.type === 'reply' ? answer.value : undefined,
+        where: `${atMillis} ms`,
+      })),
+    ...observation.end.parties.map(({ party, query }) => ({ party, query, where: 'the end' })),
+  ]
+  return asked.flatMap(({ party, query, where }) =>
+    typeof query === 'object' && query !== null
+      ? [{ party, where, info: query, profile: profiles.get(party) ?? '2.11' }]
+      : [],
+  )
+}
+
+const member = (info: object, name: string): unknown =>
+  name in info ? (info as Record<string, unknown>)[name] : undefined
+
+const problems = (info: object, profile: Profile): readonly string[] => {
+  const schema = commands[profile]['query-migrate'].returns
+  if (!Schema.is(schema)(info)) return ['is not of the schema']
+  const found: string[] = []
+  const [status, total, downtime] = [member(info, 'status'), member(info, 'total-time'), member(info, 'downtime')]
+  if (status === 'completed') {
+    if (!(Number(total) > 0)) found.push(`is completed with total-time ${String(total)}`)
+    if (typeof downtime !== 'number') found.push('is completed without a downtime')
+    else if (downtime < 0 || downtime > Number(total))
+      found.push(`has downtime ${downtime} of total-time ${String(total)}`)
+  }
+  if (status === undefined && Object.keys(info).length > 0) found.push('has members and no status')
+  return found
+}
+
+export const consistentQuery: Property = {
+  id: 'I12',
+  title: 'consistent query',
+  text: 'An answer to query-migrate is one picture of one moment: of the schema; completed with its total-time and a downtime no longer than that.',
+  check: (observation) =>
+    queriesOf(observation).flatMap(({ party, profile, where, info }) =>
+      problems(info, profile).map((problem) => `query-migrate of ${party} at ${where} ${problem}`),
+    ),
+}
+
+export const queryFollowsEvent: Property = {
+  id: 'I14',
+  title: 'query follows event',
+  text: 'Who queries after an event gets the status of that event, or one that comes after it.',
+  check: (observation) => {
+    const found: Violation[] = []
+    for (const { party, event, query, atMillis } of linesOf(observation, 'event')) {
+      if (event.event !== 'MIGRATION' || typeof query !== 'object' || query === null || party !== 'source') continue
+      const status = member(query, 'status')
+      // A new run has begun in between: what it is in comes after everything.
+      const state = observation.end.parties.find((each) => each.party === party)?.state
+      const told = String(event.data.status)
+      const isLater = status === 'setup' && told !== 'setup'
+      if (!isLater && !reaches('outgoing', state?.profile ?? '2.11', told, String(status)))
+        found.push(`${party} told ${told} at ${atMillis} ms and then answered ${String(status)}`)
+    }
+    return found
+  },
+}

@@ -1,0 +1,67 @@
+/** I13: what events tell is what happened: each step once, in order, none left out. */
+import { linesOf, partiesOf, type Observation, type Party, type StateSeen } from '../observation.ts'
+import type { Property, Violation } from '../property.ts'
+import { incomingStatus, outgoingStatus, runState } from '../state-view.ts'
+
+/** The events that a step has to bring about. */
+const due = ({ before, after }: StateSeen): readonly string[] => {
+  const told = after.capabilities['events'] === true
+  const guest = [runState(before), runState(after)] as const
+  const stops = guest[0] === 'running' && guest[1] !== 'running' && guest[1] !== 'suspended'
+  const resumes = guest[1] === 'running' && guest[0] !== 'running' && guest[0] !== 'suspended'
+  return [
+    ...(stops ? ['STOP'] : []),
+    ...(resumes ? ['RESUME'] : []),
+    ...(after.incomingNumber > before.incomingNumber ? ['setup'] : []),
+    ...(told && incomingStatus(before) !== incomingStatus(after) ? [incomingStatus(after)] : []),
+    ...(told && outgoingStatus(before) !== outgoingStatus(after) ? [outgoingStatus(after)] : []),
+  ]
+}
+
+const history = (observation: Observation, party: Party): readonly string[] =>
+  linesOf(observation, 'state')
+    .filter((line) => line.party === party)
+    .flatMap(due)
+
+const told = (observation: Observation, party: Party): readonly string[] =>
+  linesOf(observation, 'event')
+    .filter((line) => line.party === party)
+    .flatMap(({ event }) => {
+      if (event.event === 'MIGRATION') return [event.data.status]
+      return event.event === 'STOP' || event.event === 'RESUME' ? [event.event] : []
+    })
+
+const passes = (observation: Observation): readonly Violation[] => {
+  const found: Violation[] = []
+  let last = 0
+  for (const { party, event, atMillis } of linesOf(observation, 'event')) {
+    if (party !== 'source') continue
+    if (event.event === 'MIGRATION' && event.data.status === 'setup') last = 0
+    if (event.event !== 'MIGRATION_PASS') continue
+    if (event.data.pass !== last + 1 && last > 0)
+      found.push(`pass ${event.data.pass} follows pass ${last} at ${atMillis} ms`)
+    last = event.data.pass
+  }
+  return found
+}
+
+export const eventsAreHistory: Property = {
+  id: 'I13',
+  title: 'events are history',
+  text: 'The events of a party are the history of its statuses and of its guest: in the same order, nothing lost, nothing twice.',
+  check: (observation) => [
+    ...partiesOf(observation).flatMap((party) => {
+      const happened = history(observation, party)
+      const events = told(observation, party)
+      const at = Math.max(happened.length, events.length)
+      for (let index = 0; index < at; index++)
+        if (happened[index] !== events[index])
+          return [
+            `${party}: event ${index + 1} is ${events[index] ?? 'missing'} where ${happened[index] ?? 'nothing'} happened ` +
+              `(behind ${happened.slice(0, index).join(', ') || 'nothing'})`,
+          ]
+      return []
+    }),
+    ...passes(observation),
+  ],
+}

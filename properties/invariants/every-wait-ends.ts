@@ -1,0 +1,21 @@
+/** I9: whatever waits is woken: commands are answered, runs end, and nobody stays busy in a world that has come to rest. */
+import { linesOf } from '../observation.ts'
+import type { Property } from '../property.ts'
+import { describeState } from '../../src/core/index.ts'
+
+export const everyWaitEnds: Property = {
+  id: 'I9',
+  title: 'every wait ends',
+  text: 'Every wait has a waker: every command is answered, and after an error, a cancel or a closed channel every run ends in bounded virtual time.',
+  check: (observation) => {
+    const { end } = observation
+    const unanswered = linesOf(observation, 'command').filter(({ answer }) => answer.type === 'none')
+    return [
+      ...unanswered.map(({ party, name, atMillis }) => `${party} never answers ${name} of ${atMillis} ms`),
+      ...end.unsettled.map((party) => {
+        const state = end.parties.find((each) => each.party === party)?.state
+        return `${party} is still busy at ${end.atMillis} ms: ${state === undefined ? '?' : describeState(state)}`
+      }),
+    ]
+  },
+}

@@ -1,0 +1,31 @@
+/** I11: who fails says why, at once, and stays with it. */
+import { linesOf } from '../observation.ts'
+import type { Property, Violation } from '../property.ts'
+import { incomingStatus, outgoingStatus } from '../state-view.ts'
+
+const isReason = (reason: unknown): boolean => typeof reason === 'string' && reason.trim() !== ''
+
+export const failureHasAReason: Property = {
+  id: 'I11',
+  title: 'failure has a reason',
+  text: 'A side that has failed has a reason that is not empty, published with the status; the first cause of a run is kept.',
+  check: (observation) => {
+    const found: Violation[] = []
+    for (const { party, atMillis, before, after } of linesOf(observation, 'state')) {
+      if (outgoingStatus(after) === 'failed' && !isReason(after.outgoing?.error))
+        found.push(`${party} failed without a reason at ${atMillis} ms`)
+      if (incomingStatus(after) === 'failed' && !isReason(after.incoming?.error))
+        found.push(`${party} failed without a reason at ${atMillis} ms (incoming)`)
+      const sameRun = before.outgoingNumber === after.outgoingNumber
+      if (sameRun && before.outgoing?.error !== undefined && before.outgoing.error !== after.outgoing?.error)
+        found.push(`${party} gave up "${before.outgoing.error}" for "${after.outgoing?.error}" at ${atMillis} ms`)
+    }
+    for (const { party, state, query } of observation.end.parties) {
+      if (outgoingStatus(state) !== 'failed') continue
+      const told =
+        typeof query === 'object' && query !== null && 'error-desc' in query ? query['error-desc'] : undefined
+      if (query !== undefined && !isReason(told)) found.push(`${party} failed and query-migrate does not say why`)
+    }
+    return found
+  },
+}

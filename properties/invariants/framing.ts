@@ -1,0 +1,53 @@
+/** I19: what a source writes is a migration stream, whole only with its last byte. */
+import { deviceBytes } from '../../src/transfer/dialect.ts'
+import { silentSink, StreamDecoder, StreamError } from '../../src/wire/index.ts'
+import type { StreamSeen } from '../observation.ts'
+import type { Property, Violation } from '../property.ts'
+
+/** Into how many places a stream is cut to see that no part of it passes for the whole. */
+const CUTS = 16
+
+/** Whether these bytes pass for a whole stream; throws what is no error of the codec. */
+const passes = (bytes: Uint8Array): boolean => {
+  const decoder = new StreamDecoder(silentSink, { deviceLength: deviceBytes, vmDescription: 'required' })
+  try {
+    const used = decoder.feed(bytes, 0, bytes.length)
+    decoder.finish(bytes.length - used)
+    return decoder.complete
+  } catch (error) {
+    if (error instanceof StreamError) return false
+    throw error
+  }
+}
+
+const problems = ({ run, bytes, complete, error }: StreamSeen): readonly Violation[] => {
+  if (error !== undefined) return [`the stream of run ${run} is none: ${error}`]
+  if (run === 0 || !complete) return []
+  const found: Violation[] = []
+  if (!passes(bytes)) found.push(`the stream of run ${run} came in pieces and is none as a whole`)
+  for (let cut = 1; cut <= CUTS; cut++) {
+    const length = cut === CUTS ? bytes.length - 1 : Math.floor((bytes.length * cut) / CUTS)
+    if (length < bytes.length && passes(bytes.subarray(0, length)))
+      found.push(`the first ${length} of ${bytes.length} bytes of run ${run} pass for the whole stream`)
+  }
+  return found
+}
+
+export const framing: Property = {
+  id: 'I19',
+  title: 'framing',
+  text: 'Everything that a source writes can be read as a migration stream; cut anywhere, it is an error and never a whole stream.',
+  check: ({ streams, timeline, end }) => [
+    ...streams.flatMap(problems),
+    ...(end.parties.some(({ party, state }) => party !== 'source' && state.incoming?.error !== undefined) &&
+    timeline.every(({ kind }) => kind !== 'fault')
+      ? end.parties.flatMap(({ party, state }) => refused(party, state.incoming?.error))
+      : []),
+  ],
+}
+
+/** A destination that finds fault with a stream that nobody has broken. */
+const refused = (party: string, error: string | undefined): readonly Violation[] =>
+  error !== undefined && error.includes('(at byte') && !error.includes('Size mismatch') && !error.includes('ended')
+    ? [`${party} cannot read what its source wrote: ${error}`]
+    : []

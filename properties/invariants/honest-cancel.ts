@@ -1,0 +1,40 @@
+/** I6: a cancel that is accepted cancels, and one that cannot is refused and does nothing. */
+import { linesOf, type CommandSeen, type Observation } from '../observation.ts'
+import type { Property, Violation } from '../property.ts'
+import { idleStatuses, isCommitted, outgoingStatus } from '../state-view.ts'
+
+/** How the run that a command met ended; undefined if it has not. */
+const endOf = (observation: Observation, party: string, run: number): string | undefined => {
+  const states = [
+    ...linesOf(observation, 'state')
+      .filter((line) => line.party === party)
+      .map(({ after }) => after),
+    ...observation.end.parties.filter((each) => each.party === party).map(({ state }) => state),
+  ].filter(({ outgoingNumber }) => outgoingNumber === run)
+  const last = states.at(-1)
+  return last !== undefined && idleStatuses.has(outgoingStatus(last)) ? outgoingStatus(last) : undefined
+}
+
+const verdict = (observation: Observation, line: CommandSeen): Violation | undefined => {
+  const { party, atMillis, before, after, answer } = line
+  const [was, is] = [outgoingStatus(before), outgoingStatus(after)]
+  const where = `${party} in ${was} at ${atMillis} ms`
+  if (answer.type === 'refusal')
+    return is === 'cancelling' ? `a cancel was refused and done all the same: ${where}` : undefined
+  if (answer.type === 'none' || idleStatuses.has(was)) return undefined
+  // What came between the question and the answer may have ended the run or committed it.
+  if (isCommitted(after) || idleStatuses.has(is)) return undefined
+  if (is !== 'cancelling') return `a cancel was accepted and not begun: ${where}, then ${is}`
+  const end = endOf(observation, party, before.outgoingNumber)
+  return end === 'cancelled' ? undefined : `a cancel was accepted and the run ended ${end ?? 'never'}: ${where}`
+}
+
+export const honestCancel: Property = {
+  id: 'I6',
+  title: 'honest cancel',
+  text: 'A cancel that is accepted before the commit ends the run as cancelled in bounded time; one that comes too late leaves it its end; one that is refused has no effect.',
+  check: (observation) =>
+    linesOf(observation, 'command')
+      .filter(({ name }) => name === 'migrate_cancel')
+      .flatMap((line) => verdict(observation, line) ?? []),
+}

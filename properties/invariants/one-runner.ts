@@ -1,0 +1,58 @@
+/**
+ * I1 and I4: the guest runs in one place. After the destination may have started it, the source does not start it again
+ * unless an operator says so.
+ */
+import { linesOf, type GuestSeen, type Observation, type Party } from '../observation.ts'
+import type { Property, Violation } from '../property.ts'
+import { isCommitted, pathOf, runState } from '../state-view.ts'
+
+/** Parties whose guest an operator has started although it had left: what follows is the operator's decision. */
+export const forcedParties = (observation: Observation): ReadonlySet<Party> =>
+  new Set(
+    linesOf(observation, 'command')
+      .filter(({ name, answer, before, after }) => {
+        const left = runState(before) === 'postmigrate' || runState(before) === 'finish-migrate'
+        return name === 'cont' && answer.type === 'reply' && left && runState(after) === 'running'
+      })
+      .map(({ party }) => party),
+  )
+
+const runnersOverTime = function* (observation: Observation): Generator<readonly [GuestSeen, ReadonlySet<Party>]> {
+  const running = new Set<Party>(['source'])
+  for (const line of observation.timeline) {
+    if (line.kind === 'fault' && line.fault === 'crash' && line.party !== undefined) running.delete(line.party)
+    if (line.kind !== 'guest') continue
+    if (line.action === 'start') running.add(line.party)
+    else running.delete(line.party)
+    yield [line, running]
+  }
+}
+
+export const oneRunner: Property = {
+  id: 'I1',
+  title: 'one runner',
+  text: 'At no moment do the vCPUs of two parties run, unless an operator starts a guest that has left.',
+  check: (observation) => {
+    const forced = forcedParties(observation)
+    const found: Violation[] = []
+    for (const [{ atMillis }, running] of runnersOverTime(observation)) {
+      const unforced = [...running].filter((party) => !forced.has(party))
+      if (unforced.length > 1) found.push(`${unforced.join(' and ')} run at ${atMillis} ms`)
+    }
+    return found
+  },
+}
+
+export const noReturn: Property = {
+  id: 'I4',
+  title: 'no return',
+  text: 'After the commit point the source never starts the guest by itself, except when the destination is known not to have it.',
+  check: (observation) => {
+    const forced = forcedParties(observation)
+    return linesOf(observation, 'guest')
+      .filter(({ party, action, state }) => action === 'start' && !forced.has(party) && isCommitted(state))
+      .map(
+        ({ party, atMillis, state }) => `${party} starts at ${atMillis} ms in ${pathOf(state, 'outgoing').join('.')}`,
+      )
+  },
+}

@@ -1,0 +1,56 @@
+/** I2: when all is quiet, one side has the guest; and a source that keeps it has it as it was before. */
+import { linesOf, partiesOf, type Observation } from '../observation.ts'
+import type { Property, Violation } from '../property.ts'
+import { canRun, outgoingStatus, pathOf, runState } from '../state-view.ts'
+import { forcedParties } from './one-runner.ts'
+
+/** The destination could not be asked, so nobody could know who has the guest. */
+const nobodyCouldTell = ({ timeline, end }: Observation): boolean =>
+  timeline.some((line) => line.kind === 'fault' && ['crash', 'refuse', 'freeze'].includes(line.fault)) &&
+  end.parties.some(({ party, crashed }) => crashed || party === 'source')
+
+const holders = (observation: Observation): readonly Violation[] => {
+  const { end } = observation
+  if (end.unsettled.length > 0 || end.partitioned || forcedParties(observation).size > 0) return []
+  const able = end.parties.filter(({ crashed, state }) => !crashed && canRun(state)).map(({ party }) => party)
+  if (able.length === 1 || (able.length === 0 && nobodyCouldTell(observation))) return []
+  return [`${able.length === 0 ? 'nobody' : able.join(' and ')} can run the guest when all is quiet`]
+}
+
+/** A guest that was stopped for a migration comes back as it was, or as a stop in between left it. */
+const returns = (observation: Observation, party: string): readonly Violation[] => {
+  const found: Violation[] = []
+  const stopped = linesOf(observation, 'command').some((line) => line.party === party && line.name === 'stop')
+  let before: string | undefined
+  for (const line of linesOf(observation, 'state')) {
+    if (line.party !== party) continue
+    const [from, to] = [runState(line.before), runState(line.after)]
+    if (from === to) continue
+    if (to === 'finish-migrate') before = from
+    else if (from === 'finish-migrate' && to !== before && !(stopped && to === 'paused')) {
+      const [status, phase] = pathOf(line.after, 'outgoing')
+      const left = to === 'postmigrate' && (status === 'completed' || (status === 'failed' && phase === 'settled'))
+      if (!left)
+        found.push(`${party} was ${before} before the switchover and is ${to} after it, at ${line.atMillis} ms`)
+    }
+  }
+  return found
+}
+
+/** A run that ended before the commit leaves the guest where it was. */
+const keeps = ({ end }: Observation): readonly Violation[] =>
+  end.parties
+    .filter(({ party, crashed, state }) => !crashed && party === 'source' && outgoingStatus(state) === 'cancelled')
+    .filter(({ state }) => !canRun(state) && runState(state) !== 'shutdown' && runState(state) !== 'postmigrate')
+    .map(({ party, state }) => `${party} was cancelled and cannot run: ${runState(state)}`)
+
+export const oneSideCanRun: Property = {
+  id: 'I2',
+  title: 'one side can run',
+  text: 'When all is quiet exactly one side can run the guest; a run that failed or was cancelled before the commit gives the guest its previous run state back.',
+  check: (observation) => [
+    ...holders(observation),
+    ...partiesOf(observation).flatMap((party) => returns(observation, party)),
+    ...keeps(observation),
+  ],
+}

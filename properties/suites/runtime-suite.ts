@@ -1,0 +1,129 @@
+/**
+ * Random sequences of commands, time and faults against two real processes on a simulated network, each held against
+ * every property. The first property that breaks is the one that the sequence is shrunk for.
+ */
+import * as fc from 'fast-check'
+import { plan as anyPlan } from '../arbitraries/plans.ts'
+import { perform, RuntimeCommand, runtimeCommands, type RuntimeAction } from '../arbitraries/runtime-commands.ts'
+import { breaches, catalogue, type Breach } from '../catalogue.ts'
+import { linesOf, type Observation } from '../observation.ts'
+import type { Property } from '../property.ts'
+import { idleStatuses, outgoingStatus } from '../state-view.ts'
+import { ourRuntime, RuntimeWorld, type Plan, type RuntimeSystem } from '../worlds/runtime-world.ts'
+import { formatReplayToken } from './replay-token.ts'
+import type { Counterexample, SuiteOptions, SuiteResult } from './result.ts'
+
+/** See {@link SuiteOptions}. */
+export interface RuntimeSuiteOptions extends SuiteOptions {
+  /** Default {@link ourRuntime}. */
+  readonly system?: RuntimeSystem
+  /** Default: plans of every temper. */
+  readonly plan?: Plan
+}
+
+/** Carries a script out in a new world, and gives what was seen. */
+export const observeRuntime = async (
+  system: RuntimeSystem,
+  plan: Plan,
+  actions: readonly RuntimeAction[],
+  options: { readonly partition?: boolean } = {},
+): Promise<Observation> => {
+  const world = await RuntimeWorld.make(system, plan)
+  for (const action of actions) await perform(world, action)
+  return world.finish(options)
+}
+
+/** Counts what observations met: how runs ended, and what they went through. */
+export class Coverage {
+  readonly counts: Record<string, number> = {}
+
+  add(observation: Observation): void {
+    const states = linesOf(observation, 'state').filter(({ party }) => party === 'source')
+    const runs = Math.max(0, ...states.map(({ after }) => after.outgoingNumber))
+    this.#count(runs > 1 ? 'two runs or more' : runs === 1 ? 'one run' : 'no run')
+    for (const { before, after } of states) {
+      const status = outgoingStatus(after)
+      if (status !== outgoingStatus(before)) this.#count(idleStatuses.has(status) ? `ended ${status}` : `met ${status}`)
+    }
+    for (const { fault } of linesOf(observation, 'fault')) this.#count(`fault ${fault}`)
+    for (const { answer } of linesOf(observation, 'command')) if (answer.type === 'refusal') this.#count('refusal')
+    if (linesOf(observation, 'event').some(({ event }) => event.event === 'MIGRATION_PASS' && event.data.pass > 3))
+      this.#count('four passes or more')
+  }
+
+  #count(what: string): void {
+    this.counts[what] = (this.counts[what] ?? 0) + 1
+  }
+}
+
+const replayPathOf = (commands: unknown): string | undefined => /replayPath="([^"]*)"/.exec(String(commands))?.[1]
+
+/** See the head of this file. */
+export const runRuntimeSuite = async (options: RuntimeSuiteOptions = {}): Promise<SuiteResult> => {
+  const { runs = 100, seed = 1, path, replayPath, onlyProperty, commandsMax = 12, system = ourRuntime } = options
+  let properties: readonly Property[] = catalogue.filter(({ id }) => onlyProperty === undefined || id === onlyProperty)
+  const coverage = new Coverage()
+  let broken: readonly Breach[] = []
+  const plans = options.plan === undefined ? anyPlan : fc.constant(options.plan)
+  const sequences = fc.commands(runtimeCommands, {
+    maxCommands: commandsMax,
+    size: 'max',
+    ...(replayPath === undefined ? {} : { replayPath }),
+  })
+  const details = await fc.check(
+    fc.asyncProperty(plans, sequences, async (plan, commands) => {
+      const world = await RuntimeWorld.make(system, plan)
+      await fc.asyncModelRun(() => ({ model: { migrations: 0 }, real: world }), commands)
+      const observation = await world.finish()
+      coverage.add(observation)
+      const found = breaches(observation, properties)
+      if (found.length === 0) return
+      // A shorter sequence that breaks something else is another counterexample, not this one.
+      properties = [found[0]!.property]
+      broken = found
+      throw new Error(found[0]!.violations[0])
+    }),
+    { numRuns: runs, seed, ...(path === undefined ? {} : { path, endOnFailure: true }) },
+  )
+  if (details.failed && broken.length === 0) throw details.errorInstance ?? new Error('the suite itself failed')
+  const counterexample = details.failed ? counterexampleOf(details, seed, broken) : undefined
+  return {
+    suite: 'runtime',
+    system: system.name,
+    seed,
+    runs: details.numRuns,
+    coverage: coverage.counts,
+    ...(counterexample === undefined ? {} : { counterexample }),
+  }
+}
+
+const counterexampleOf = (
+  details: fc.RunDetails<[Plan, Iterable<fc.AsyncCommand<object, RuntimeWorld>>]>,
+  seed: number,
+  broken: readonly Breach[],
+): Counterexample => {
+  const [plan, commands] = details.counterexample ?? []
+  const replayPath = replayPathOf(commands)
+  const [first] = broken
+  return {
+    commands: [...(commands ?? [])].map((command) => String(command)),
+    setting: planText(plan),
+    breaches: broken,
+    token: formatReplayToken({
+      suite: 'runtime',
+      seed,
+      ...(details.counterexamplePath === null ? {} : { path: details.counterexamplePath }),
+      ...(replayPath === undefined ? {} : { replayPath }),
+      ...(first === undefined ? {} : { only: first.property.id }),
+    }),
+  }
+}
+
+const planText = (plan: Plan | undefined): string =>
+  plan === undefined
+    ? 'an unknown plan'
+    : Object.entries(plan)
+        .map(([name, value]) => `${name}=${String(value)}`)
+        .join(' ')
+
+export { RuntimeCommand }
