@@ -80,6 +80,9 @@ const noted = (state: CoreState, fact: Fact): CoreState => {
   if (fact.type === 'outgoing.setup-done' && state.outgoing !== undefined)
     return { ...state, outgoing: { ...state.outgoing, setupMillis: fact.setupMillis } }
   if (reason === undefined) return state
+  // The first cause alone would not say that nobody knows where the guest runs, which is what an operator has to act on.
+  if (fact.type === 'outgoing.outcome-unknown' && state.outgoing?.error !== undefined)
+    return { ...state, outgoing: { ...state.outgoing, error: `${state.outgoing.error}; ${reason}` } }
   if (fact.type.startsWith('outgoing.') && state.outgoing !== undefined && state.outgoing.error === undefined)
     return { ...state, outgoing: { ...state.outgoing, error: reason } }
   if (fact.type.startsWith('incoming.') && state.incoming !== undefined && state.incoming.error === undefined)
