@@ -482,3 +482,15 @@ t.test('what the sink throws is final too', async (t) => {
   t.throws(() => decoder.feed(bytes, 0, bytes.length), /no such memory/)
   t.throws(() => decoder.finish(), /no such memory/)
 })
+
+t.test('what the sink was given stays, though the buffer it came in was one of Node and is used again', async (t) => {
+  const uuid = Uint8Array.from({ length: 16 }, (_, index) => index)
+  const buffer = Buffer.alloc(256)
+  const end = writeConfiguration(buffer, writeHeader(buffer, 0), { machine: 'switchover', uuid })
+  let given: Uint8Array | undefined
+  const sink = { ...silentSink, header: (configuration?: { uuid?: Uint8Array }) => void (given = configuration?.uuid) }
+  const decoder = new StreamDecoder(sink)
+  decoder.feed(buffer, 0, writeCommand(buffer, end, { name: 'OPEN_RETURN_PATH' }))
+  buffer.fill(0xff)
+  t.same([...(given ?? [])], [...uuid])
+})

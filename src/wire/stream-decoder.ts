@@ -315,7 +315,8 @@ export class StreamDecoder {
       case UUID_NAME:
         if (configuration.uuid !== undefined) throw repeated()
         if (end - body < 16) return at
-        configuration.uuid = bytes.slice(body, body + 16)
+        // A copy, whatever was fed: the slice of a Buffer would be a view, and change with the next read.
+        configuration.uuid = Uint8Array.from(bytes.subarray(body, body + 16))
         return body + 16
       default:
         throw this.#error(
