@@ -2,7 +2,7 @@
  * Transports of Node: `tcp:`, `unix:` and `exec:`. Sockets are opened here and read and written elsewhere, by their
  * descriptor (see `descriptor-link`); this thread keeps them only to close them.
  */
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { Deferred, Effect, Layer, type Scope } from 'effect'
@@ -79,6 +79,19 @@ const connectSocket = (uri: string, address: SocketAddress) =>
     { interruptible: true },
   ).pipe(Effect.map(fromSocket))
 
+/** How long a command may take to end after each of the signals that ask it to. */
+const COMMAND_PATIENCE = '1 second'
+
+/** To the whole group: the shell's own children would otherwise live on and keep the file open. */
+const signalGroup = (child: ChildProcess, signal: NodeJS.Signals): void => {
+  if (child.pid === undefined) return
+  try {
+    process.kill(-child.pid, signal)
+  } catch {
+    // It has ended, and its exit is not known here yet.
+  }
+}
+
 /**
  * A shell command that takes the stream on its standard input. Success of the command is what stands for an answer: a
  * full disk makes it fail, and then nobody has the guest.
@@ -106,12 +119,15 @@ const runCommand = (uri: string, command: string, returnPath: boolean) =>
         return spawned
       }),
       (spawned) =>
-        Effect.sync(() => {
+        Effect.gen(function* () {
           spawned.stdin?.destroy()
           spawned.stdout?.destroy()
-          // The whole group: the shell's own children would otherwise live on and keep the file open.
-          if (spawned.exitCode === null && spawned.pid !== undefined) process.kill(-spawned.pid, 'SIGTERM')
-        }).pipe(Effect.ignore, Effect.andThen(Deferred.await(ended).pipe(Effect.timeout('2 seconds'), Effect.ignore))),
+          for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+            if (yield* Deferred.isDone(ended)) return
+            signalGroup(spawned, signal)
+            yield* Deferred.await(ended).pipe(Effect.timeout(COMMAND_PATIENCE), Effect.ignore)
+          }
+        }),
     )
     const out = descriptorOf(child.stdin)
     const back = returnPath ? descriptorOf(child.stdout) : -1

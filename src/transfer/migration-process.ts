@@ -56,6 +56,9 @@ export type ProcessOutput =
 /** What this runtime really carries out; the core refuses to switch on anything else. */
 export const runtimeCapabilities = ['events', 'return-path', 'pause-before-switchover'] as const
 
+/** How long a command whose channel broke may take to end, so that its status can be named as the cause. */
+const FINISH_PATIENCE = '500 millis'
+
 /** How a process is made. */
 export interface MigrationProcessOptions extends Omit<CoreOptions, 'supportedCapabilities'> {
   readonly guest: GuestHost
@@ -161,10 +164,33 @@ export const makeMigrationProcess = (
     const outgoingReport =
       (run: OutgoingRun) =>
       (news: OutgoingReport): void => {
+        const { connection } = run
+        const background = (effect: Effect.Effect<void>) => Effect.runForkWith(services)(beside(run.scope, effect))
         if (news.type === 'sent') {
-          if (!run.connection?.returnPath) Effect.runForkWith(services)(beside(run.scope, awaitFinished(run)))
-        } else tell({ ...news, run: run.number })
+          if (!connection?.returnPath) background(awaitFinished(run))
+        } else if (news.type === 'outgoing.failed' && connection?.returnPath === false)
+          background(explainFailure(run, connection, news))
+        else tell({ ...news, run: run.number })
       }
+
+    /**
+     * Without a way back a broken channel is only the symptom: how the command ended is the cause. It has not read the
+     * whole stream, so nobody but this side can have the guest.
+     */
+    const explainFailure = (
+      run: OutgoingRun,
+      connection: Connection,
+      news: Extract<OutgoingReport, { type: 'outgoing.failed' }>,
+    ) =>
+      Effect.gen(function* () {
+        const ending = yield* connection.finished.pipe(
+          Effect.as(news.reason),
+          Effect.catch((error) => Effect.succeed(error.message)),
+          Effect.timeoutOrElse({ duration: FINISH_PATIENCE, orElse: () => Effect.succeed(news.reason) }),
+        )
+        run.verdict = { ended: true, reason: ending }
+        tell({ ...news, reason: ending, run: run.number })
+      })
 
     /** Without a way back, success of whatever takes the bytes is the commit. */
     const awaitFinished = (run: OutgoingRun) =>

@@ -2,7 +2,7 @@
 import { Effect, Exit, Scope } from 'effect'
 import type { Test } from 'tap'
 import type { Transport } from '../../channel/transport.ts'
-import { incomingStatus, outgoingStatus, runState } from '../../core/index.ts'
+import { incomingStatus, outgoingStatus, runState, type CoreState } from '../../core/index.ts'
 import type { GuestMemory, WritingGuestSpec } from '../../memory/index.ts'
 import type { MigrationInfo } from '../../qapi/index.ts'
 import type { DataPlane } from '../data-plane.ts'
@@ -85,9 +85,10 @@ export const makeSource = (
     const made = yield* party(migration, memory, guest, new Replica(program))
     const setCapability = (capability: string, state: boolean) =>
       made.execute('migrate-set-capabilities', { capabilities: [{ capability, state }] })
-    const settled = Effect.suspend(() => {
-      const first = made.watch.history.length - 1
-      return Effect.map(made.watch.until('the end of the run', isSettled, first), outgoingStatus)
+    const settled = Effect.gen(function* () {
+      const run = (yield* migration.state).outgoingNumber
+      const over = (state: CoreState): boolean => state.outgoingNumber === run && isSettled(state)
+      return outgoingStatus(yield* made.watch.until('the end of the run', over))
     })
     yield* setCapability('events', true)
     const source: Source = {
