@@ -173,7 +173,8 @@ const listenOn = (
         const made = createServer({ pauseOnConnect: true, noDelay: true, keepAlive: true }, (socket) => {
           sockets.add(socket)
           socket.once('close', () => sockets.delete(socket))
-          Effect.runForkWith(services)(accept(fromSocket(socket)))
+          // In the scope: what is done with a connection must not outlive the listener.
+          Effect.runForkWith(services)(Effect.forkScoped(accept(fromSocket(socket))))
         })
         made.once('error', (error) => resume(Effect.fail(failure(`Failed to listen on '${uri}'`, error))))
         made.listen(listenOptions(address), () => resume(Effect.succeed(made)))
