@@ -35,6 +35,8 @@ export const guestRegion = (options: GuestOptions = {}) => {
   ) => ({ target: variant.has('h4') ? 'postmigrate' : state, guard }) as const
   return chart.createStateConfig({
     description: 'The run state of the guest.',
+    // A guest that does not run stays as it is while its devices are saved.
+    on: { 'xen-save-devices-state': { actions: 'saveDevices' as const } },
     initial: options.incoming ? 'inmigrate' : options.autostart === false ? 'prelaunch' : 'running',
     states: {
       prelaunch: {
@@ -52,10 +54,17 @@ export const guestRegion = (options: GuestOptions = {}) => {
             actions: [remember.before('running'), 'stopGuest', 'emitStop'],
           },
           'vm.colo-stop': { target: 'colo', actions: ['stopGuest', 'emitStop'] },
+          'xen-save-devices-state': { target: 'save-vm', actions: ['stopGuest', 'emitStop'] },
           'guest.shutdown': { target: 'shutdown', actions: ['stopGuest', 'emitStop'] },
           'guest.suspended': 'suspended',
           'guest.io-error': { target: 'io-error', actions: ['stopGuest', 'emitStop'] },
         },
+      },
+      'save-vm': {
+        description: 'Stopped for xen-save-devices-state, as long as it takes to read the devices; then it runs on.',
+        meta: source('save-vm', 'qmp_xen_save_devices_state'),
+        entry: ['saveDevices', synchronise.run],
+        on: { 'vm.run': resumes },
       },
       paused: {
         description: 'Stopped by the manager.',

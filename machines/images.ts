@@ -22,7 +22,8 @@ export const imagesRegion = (options: GuestOptions = {}) =>
         meta: { source: 'bdrv_invalidate_cache_all' },
         on: {
           'images.release': { target: 'released', actions: 'releaseImages' },
-          'xen-save-devices-state': {
+          // Part of another toolstack's live migration: the images are for the other side, unless the guest still runs.
+          'devices.saved': {
             target: 'released',
             guard: 'savesLiveStopped',
             actions: 'releaseImages',

@@ -47,7 +47,7 @@ export type CommandEvent =
       readonly colo: boolean
     }
   | { readonly type: 'x-colo-lost-heartbeat' }
-  | { readonly type: 'xen-save-devices-state'; readonly live: boolean }
+  | { readonly type: 'xen-save-devices-state' }
   | { readonly type: 'stop' }
   | { readonly type: 'cont' }
   | { readonly type: 'system_reset' }
@@ -118,6 +118,11 @@ export type IncomingFact =
   | { readonly type: 'incoming.checkpoint-begin' }
   | { readonly type: 'incoming.checkpoint-end' }
 
+/** What becomes of xen-save-devices-state. */
+export type DevicesFact =
+  /** The file is complete. `live`: the images are for another process now, if the guest is at rest. */
+  { readonly type: 'devices.saved'; readonly live: boolean }
+
 /** What the guest itself does. */
 export type GuestFact =
   | { readonly type: 'guest.shutdown' }
@@ -151,7 +156,8 @@ export type SynchronisationEvent =
   | { readonly type: 'incoming.proceed' }
 
 /** Everything a chart can be told. */
-export type ChartEvent = CommandEvent | OutgoingFact | IncomingFact | GuestFact | SynchronisationEvent
+export type ChartEvent =
+  CommandEvent | OutgoingFact | IncomingFact | DevicesFact | GuestFact | SynchronisationEvent
 
 /** Where a state of a chart comes from. */
 export interface StateMeta {
@@ -215,7 +221,7 @@ export const chart = setup({
       inIncomingPostcopy,
     ]),
     savesLiveStopped: and([
-      ({ event }) => event.type === 'xen-save-devices-state' && event.live,
+      ({ event }) => event.type === 'devices.saved' && event.live,
       not(
         or([
           stateIn({ guest: 'running' }),
@@ -251,6 +257,7 @@ export const chart = setup({
     startGuest: () => {},
     releaseImages: () => {},
     acquireImages: () => {},
+    saveDevices: () => {},
 
     setCapabilities: () => {},
   },

@@ -301,7 +301,7 @@ export class Walk {
   /** xen-save-devices-state stops a running guest and starts it again, whatever else happens. */
   private savesDevices(one: Configuration, info: Readonly<Record<string, unknown>>): Configuration[] {
     if (one.node.guest !== 'running')
-      return this.takeOrStay(one, { type: 'xen-save-devices-state', live: info['live'] !== false })
+      return this.takeOrStay(one, { type: 'devices.saved', live: info['live'] !== false })
     const due = ['STOP', 'RESUME'].map((event) => ({ event, unconditional: true, beforeReply: true }))
     return [{ ...one, previous: one.previous ?? one.node, pending: [...one.pending, ...due] }]
   }
