@@ -1,0 +1,54 @@
+/**
+ * The differences between the double and a live QEMU 7.2 that are meant to be, as data. The list is meant to stay short;
+ * whatever is not on it fails the comparison, and every use is counted.
+ */
+import { quirks as quirkTable, type QuirkId } from '../../machines/index.ts'
+import type { Difference, Reaction } from './compare.ts'
+
+/** A difference that is meant to be. Patterns that are not given fit everything. */
+export interface JustifiedDifference {
+  readonly id: string
+  readonly kind: Difference['kind']
+  /** The commands it is about. */
+  readonly commands?: readonly string[]
+  readonly qemu?: RegExp
+  readonly double?: RegExp
+  readonly what: string
+  readonly why: string
+  /** Whether both can be compared after it. */
+  readonly then: Reaction
+}
+
+/** All of them. */
+export const justified: readonly JustifiedDifference[] = [
+  {
+    id: 'capability-not-carried-out',
+    kind: 'answer',
+    commands: ['migrate-set-capabilities'],
+    double: /^GenericError: Capability '[\w-]+' is not supported by this runtime/,
+    what: 'The double refuses to switch on a capability that QEMU has.',
+    why: 'The core refuses what its runtime does not carry out, so that nothing is accepted and then ignored.',
+    then: 'parts',
+  },
+]
+
+/** The entry that a difference falls under. */
+export const justificationOf = (difference: Difference): JustifiedDifference | undefined =>
+  justified.find(
+    (one) =>
+      one.kind === difference.kind &&
+      (one.commands === undefined || one.commands.includes(difference.command ?? '')) &&
+      (one.qemu === undefined || one.qemu.test(difference.qemu)) &&
+      (one.double === undefined || one.double.test(difference.double)),
+  )
+
+/** The quirks that make the double a QEMU 7.2: those that 7.2 was seen to have. */
+export const qemu72Quirks: readonly QuirkId[] = quirkTable
+  .filter(({ profiles }) => (profiles as readonly string[]).includes('7.2'))
+  .map(({ id }) => id)
+
+/** The set with some quirks flipped: those of 7.2 are taken away, others added. */
+export const withFlipped = (flipped: readonly QuirkId[]): readonly QuirkId[] => [
+  ...qemu72Quirks.filter((id) => !flipped.includes(id)),
+  ...flipped.filter((id) => !qemu72Quirks.includes(id)),
+]
