@@ -87,6 +87,13 @@ export interface StaleSeen {
   readonly pages: readonly string[]
 }
 
+/** An engine was looked after again and again at one moment: it waits for something by asking for it all the time. */
+export interface SpinSeen {
+  readonly kind: 'spin'
+  readonly engine: 'outgoing' | 'incoming'
+  readonly atMillis: number
+}
+
 /** Something was broken on purpose, or mended. */
 export interface FaultSeen {
   readonly kind: 'fault'
@@ -96,7 +103,8 @@ export interface FaultSeen {
 }
 
 /** One line of the timeline. */
-export type Seen = StateSeen | CommandSeen | EventSeen | GuestSeen | ImagesSeen | ArrivalSeen | StaleSeen | FaultSeen
+export type Seen =
+  StateSeen | CommandSeen | EventSeen | GuestSeen | ImagesSeen | ArrivalSeen | StaleSeen | SpinSeen | FaultSeen
 
 /** What one connection carried from a source to a destination, read as a migration stream. */
 export interface StreamSeen {
@@ -146,6 +154,8 @@ export interface EndSeen {
   readonly parties: readonly PartyEnd[]
   /** Parties that are still busy. */
   readonly unsettled: readonly Party[]
+  /** A run had everything it needed, nothing was frozen, and it came to an end by a cancel only. */
+  readonly rescued: boolean
   /** Ends of connections before the parties were shut down. */
   readonly ends: readonly EndFigures[]
   /** The same, and places still listened at, after all parties were shut down. */

@@ -17,10 +17,13 @@ export type RuntimeAction =
   | { readonly do: 'command'; readonly to: 'source' | 'destination'; readonly call: CommandCall }
   /** Two commands before either is answered. */
   | { readonly do: 'race'; readonly first: CommandCall; readonly second: CommandCall }
+  /** A command at the very step in which the source next enters a state. */
+  | { readonly do: 'when'; readonly state: string; readonly call: CommandCall }
   | { readonly do: 'cut'; readonly fate: Fate }
   /** Breaks the next connection at its n-th message. */
   | { readonly do: 'cut-at'; readonly direction: Direction; readonly message: number; readonly fate: Fate }
-  | { readonly do: 'crash' }
+  /** The host of a party loses power. */
+  | { readonly do: 'crash'; readonly who: 'source' | 'destination' }
   | { readonly do: 'refuse'; readonly on: boolean }
   | { readonly do: 'freeze'; readonly on: boolean }
 
@@ -38,10 +41,14 @@ export const actionText = (action: RuntimeAction): string => {
       return `${action.to}: ${callText(action.call)}`
     case 'race':
       return `race: ${callText(action.first)} | ${callText(action.second)}`
+    case 'when':
+      return `when ${action.state}: ${callText(action.call)}`
     case 'cut':
       return `cut, ${action.fate}`
     case 'cut-at':
       return `cut the next connection at message ${action.message} ${action.direction}, ${action.fate}`
+    case 'crash':
+      return `crash the ${action.who}`
     case 'refuse':
     case 'freeze':
       return `${action.do} ${action.on ? 'on' : 'off'}`
@@ -69,6 +76,8 @@ export const perform = async (world: RuntimeWorld, action: RuntimeAction): Promi
       return world.race(
         [action.first, action.second].map(({ name, arguments: args }) => ['source', name, args] as const),
       )
+    case 'when':
+      return world.commandWhen(action.state, action.call.name, action.call.arguments)
     case 'cut':
       return world.cut(action.fate)
     case 'cut-at': {
@@ -76,7 +85,7 @@ export const perform = async (world: RuntimeWorld, action: RuntimeAction): Promi
       return world.cutAt({ connection: world.network.connections.length, direction, at: { message }, fate })
     }
     case 'crash':
-      return world.destination === undefined ? undefined : world.crash(world.destination.party)
+      return world.crash(action.who === 'source' ? 'source' : (world.destination?.party ?? ''))
     case 'refuse':
       return world.refuse(action.on)
     case 'freeze':
@@ -144,6 +153,23 @@ const running: fc.Arbitrary<CommandCall> = fc.oneof(
   }),
 )
 
+const anyState = fc.constantFrom(
+  'setup.connecting',
+  'setup.starting',
+  'active.iterating',
+  'active.completing',
+  'active.preparing',
+  'active.committing',
+  'active.inquiring',
+  'pre-switchover.precopy',
+  'device.completing',
+  'device.committing',
+  'cancelling.ending',
+  'failed.ending',
+  'completed.ending',
+  'cancelled',
+)
+
 const act = (arbitrary: fc.Arbitrary<RuntimeAction>): fc.Arbitrary<RuntimeCommand> =>
   arbitrary.map((action) => new RuntimeCommand(action))
 
@@ -174,6 +200,7 @@ export const runtimeCommands: fc.Arbitrary<RuntimeCommand>[] = [
       .map<RuntimeAction>(({ to, call }) => ({ do: 'command', to, call })),
   ),
   act(fc.tuple(running, running).map<RuntimeAction>(([first, second]) => ({ do: 'race', first, second }))),
+  act(fc.record({ state: anyState, call: running }).map<RuntimeAction>((when) => ({ do: 'when', ...when }))),
   act(fate.map<RuntimeAction>((fate) => ({ do: 'cut', fate }))),
   act(
     fc
@@ -184,7 +211,7 @@ export const runtimeCommands: fc.Arbitrary<RuntimeCommand>[] = [
       })
       .map<RuntimeAction>((cut) => ({ do: 'cut-at', ...cut })),
   ),
-  act(fc.constant<RuntimeAction>({ do: 'crash' })),
+  act(fc.constantFrom('destination' as const, 'source' as const).map<RuntimeAction>((who) => ({ do: 'crash', who }))),
   act(fc.boolean().map<RuntimeAction>((on) => ({ do: 'refuse', on }))),
   act(fc.boolean().map<RuntimeAction>((on) => ({ do: 'freeze', on }))),
 ]

@@ -12,7 +12,7 @@ import type { CallOutcome, PartyRest, StepOutcome, Transcript } from './transcri
 
 /** What differs. */
 export interface Difference {
-  readonly kind: 'answer' | 'order' | 'events' | 'rest' | 'charts'
+  readonly kind: 'answer' | 'members' | 'order' | 'events' | 'rest' | 'charts'
   /** The step, counted from 0; none for what concerns the whole. */
   readonly step?: number
   /** Where: the step as text. */
@@ -53,23 +53,12 @@ const withoutPlaces = (text: string): string => text.replaceAll(/[^\s':]*\/migra
 const recordOf = (value: unknown): Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {}
 
-/** Every member whose value is a measurement, and those that name a place, without the value. */
-const withoutFigures = (value: unknown): unknown => {
-  const fields = recordOf(value)
-  return Object.fromEntries(
-    Object.entries(fields).map(([name, member]) => {
-      if (name === 'status') return [name, member]
-      return [name, name === 'ram' ? Object.keys(recordOf(member)).sort() : '…']
-    }),
-  )
-}
-
-/** An answer as text that can be compared. */
+/** An answer as text that can be compared; of query-migrate the status, as its members are compared after every step. */
 export const answerText = ({ call, answer }: Pick<CallOutcome, 'call' | 'answer'>): string => {
   if (answer.type === 'error') return withoutPlaces(`${answer.class}: ${answer.desc}`)
   if (answer.type !== 'return') return answer.type
-  const value = call.name === 'query-migrate' ? withoutFigures(answer.value) : answer.value
-  return JSON.stringify(sorted(value))
+  const value = call.name === 'query-migrate' ? recordOf(answer.value)['status'] : answer.value
+  return JSON.stringify(sorted(value)) ?? 'no status'
 }
 
 /** The event that a command causes while it is carried out, so that it precedes the answer. */
@@ -96,11 +85,13 @@ const eventsText = (events: readonly string[], rest: PartyRest | undefined): str
 }
 
 const restText = (rest: PartyRest | undefined): string =>
-  rest === undefined
-    ? 'not started'
-    : typeof rest === 'string'
-      ? rest
-      : `${rest.status}, guest ${rest.runState}, ${rest.members.join(' ')}`
+  rest === undefined ? 'not started' : typeof rest === 'string' ? rest : `${rest.status}, guest ${rest.runState}`
+
+/** The members of query-migrate's answer that only one has, as seen from the first. */
+const onlyIn = (first: PartyRest | undefined, second: PartyRest | undefined): string =>
+  typeof first !== 'object' || typeof second !== 'object' || first.status !== second.status
+    ? ''
+    : first.members.filter((member) => !second.members.includes(member)).join(' ')
 
 const standText = (outcome: StepOutcome): string => {
   const short = (rest: PartyRest | undefined) =>
@@ -139,14 +130,13 @@ const stepDifferences = (step: number, qemu: StepOutcome, double: StepOutcome): 
       double: eventsText(double.events[party] ?? [], restOf(double)),
     })
   }
-  differ({ kind: 'rest', ...about, party: 'src', qemu: restText(qemu.rest?.source), double: restText(double.rest?.source) })
-  differ({
-    kind: 'rest',
-    ...about,
-    party: 'dst',
-    qemu: restText(qemu.rest?.destination),
-    double: restText(double.rest?.destination),
-  })
+  for (const [party, theirs, ours] of [
+    ['src', qemu.rest?.source, double.rest?.source],
+    ['dst', qemu.rest?.destination, double.rest?.destination],
+  ] as const) {
+    differ({ kind: 'rest', ...about, party, qemu: restText(theirs), double: restText(ours) })
+    differ({ kind: 'members', ...about, party, qemu: onlyIn(theirs, ours), double: onlyIn(ours, theirs) })
+  }
   return found
 }
 

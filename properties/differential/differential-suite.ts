@@ -133,8 +133,7 @@ export const runDifferentialSuite = async (options: DifferentialOptions): Promis
       throw new Error(`${first.kind}: qemu ${first.qemu}, double ${first.double}`)
     }
   }
-  if (replay === undefined)
-    await fc.check(fc.asyncProperty(anySequence, attempt), { numRuns: runs, seed })
+  if (replay === undefined) await fc.check(fc.asyncProperty(anySequence, attempt), { numRuns: runs, seed })
   else await attempt(replay).catch(() => undefined)
   const found = failing as DifferentialRun | undefined
   return {

@@ -132,13 +132,25 @@ const call = (to: 'source' | 'destination', calls: readonly Call[]): fc.Arbitrar
   fc.constantFrom(...calls).map((one): Step => ({ do: 'call', to, call: one }))
 
 /** Commands whose order among each other, or against the run, is what matters. */
-const racing: readonly Call[] = [cancel, migrate, release, proceed, constant('stop'), constant('cont'), constant('query-migrate')]
+const racing: readonly Call[] = [
+  cancel,
+  migrate,
+  release,
+  proceed,
+  constant('stop'),
+  constant('cont'),
+  constant('query-migrate'),
+]
 
 const race: fc.Arbitrary<Step> = fc
   .record({
     calls: fc.array(fc.constantFrom(...racing), { minLength: 2, maxLength: 3 }),
     until: fc.option(
-      fc.constantFrom<readonly string[]>(['MIGRATION active'], ['STOP'], ['MIGRATION cancelled', 'MIGRATION completed']),
+      fc.constantFrom<readonly string[]>(
+        ['MIGRATION active'],
+        ['STOP'],
+        ['MIGRATION cancelled', 'MIGRATION completed'],
+      ),
       { nil: undefined },
     ),
   })

@@ -12,6 +12,8 @@ export const everyWaitEnds: Property = {
     const unanswered = linesOf(observation, 'command').filter(({ answer }) => answer.type === 'none')
     return [
       ...unanswered.map(({ party, name, atMillis }) => `${party} never answers ${name} of ${atMillis} ms`),
+      ...linesOf(observation, 'spin').map(({ engine, atMillis }) => `an ${engine} engine spins at ${atMillis} ms`),
+      ...(end.rescued ? [`a run with all it needs has not ended by itself, and was cancelled`] : []),
       ...end.unsettled.map((party) => {
         const state = end.parties.find((each) => each.party === party)?.state
         return `${party} is still busy at ${end.atMillis} ms: ${state === undefined ? '?' : describeState(state)}`

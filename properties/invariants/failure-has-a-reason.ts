@@ -17,8 +17,9 @@ export const failureHasAReason: Property = {
       if (incomingStatus(after) === 'failed' && !isReason(after.incoming?.error))
         found.push(`${party} failed without a reason at ${atMillis} ms (incoming)`)
       const sameRun = before.outgoingNumber === after.outgoingNumber
-      if (sameRun && before.outgoing?.error !== undefined && before.outgoing.error !== after.outgoing?.error)
-        found.push(`${party} gave up "${before.outgoing.error}" for "${after.outgoing?.error}" at ${atMillis} ms`)
+      // More may be learnt of a failure; the first cause stays in front.
+      if (sameRun && after.outgoing?.error?.startsWith(before.outgoing?.error ?? '') === false)
+        found.push(`${party} gave up "${before.outgoing?.error}" for "${after.outgoing?.error}" at ${atMillis} ms`)
     }
     for (const { party, state, query } of observation.end.parties) {
       if (outgoingStatus(state) !== 'failed') continue

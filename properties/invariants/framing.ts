@@ -48,6 +48,6 @@ export const framing: Property = {
 
 /** A destination that finds fault with a stream that nobody has broken. */
 const refused = (party: string, error: string | undefined): readonly Violation[] =>
-  error !== undefined && error.includes('(at byte') && !error.includes('Size mismatch') && !error.includes('ended')
+  error !== undefined && error.includes('(at byte') && !error.includes('Size mismatch') && !error.includes('cut off')
     ? [`${party} cannot read what its source wrote: ${error}`]
     : []

@@ -1,14 +1,14 @@
 /** I3: the image locks have one holder, are taken and released in turn, and are held by whoever runs. */
 import type { Party } from '../observation.ts'
 import type { Property, Violation } from '../property.ts'
-import { forcedParties } from './one-runner.ts'
+import { forcedMillis } from './one-runner.ts'
 
 export const imageOwnership: Property = {
   id: 'I3',
   title: 'image ownership',
   text: 'The image locks have at most one holder, nobody takes what he holds or releases what he does not, and a guest runs only where they are held.',
   check: (observation) => {
-    const forced = forcedParties(observation)
+    const forced = forcedMillis(observation)
     const held = new Set<Party>(['source'])
     const found: Violation[] = []
     for (const line of observation.timeline) {
@@ -21,9 +21,9 @@ export const imageOwnership: Property = {
         if (!held.delete(party)) found.push(`${party} releases images it does not hold at ${atMillis} ms`)
         continue
       }
-      const others = [...held].filter((other) => other !== party && !forced.has(other))
+      const others = [...held].filter((other) => other !== party)
       if (held.has(party)) found.push(`${party} takes the images twice at ${atMillis} ms`)
-      else if (others.length > 0 && !forced.has(party))
+      else if (others.length > 0 && atMillis < forced)
         found.push(`${party} takes the images that ${others.join(' and ')} holds at ${atMillis} ms`)
       held.add(party)
     }

@@ -6,15 +6,18 @@ import { linesOf, type GuestSeen, type Observation, type Party } from '../observ
 import type { Property, Violation } from '../property.ts'
 import { isCommitted, pathOf, runState } from '../state-view.ts'
 
-/** Parties whose guest an operator has started although it had left: what follows is the operator's decision. */
-export const forcedParties = (observation: Observation): ReadonlySet<Party> =>
-  new Set(
-    linesOf(observation, 'command')
+/**
+ * When an operator first started a guest that had left; Infinity if nobody did. What follows is the operator's decision,
+ * also for whoever the second copy is sent to.
+ */
+export const forcedMillis = (observation: Observation): number =>
+  Math.min(
+    ...linesOf(observation, 'command')
       .filter(({ name, answer, before, after }) => {
         const left = runState(before) === 'postmigrate' || runState(before) === 'finish-migrate'
         return name === 'cont' && answer.type === 'reply' && left && runState(after) === 'running'
       })
-      .map(({ party }) => party),
+      .map(({ atMillis }) => atMillis),
   )
 
 const runnersOverTime = function* (observation: Observation): Generator<readonly [GuestSeen, ReadonlySet<Party>]> {
@@ -33,12 +36,10 @@ export const oneRunner: Property = {
   title: 'one runner',
   text: 'At no moment do the vCPUs of two parties run, unless an operator starts a guest that has left.',
   check: (observation) => {
-    const forced = forcedParties(observation)
+    const forced = forcedMillis(observation)
     const found: Violation[] = []
-    for (const [{ atMillis }, running] of runnersOverTime(observation)) {
-      const unforced = [...running].filter((party) => !forced.has(party))
-      if (unforced.length > 1) found.push(`${unforced.join(' and ')} run at ${atMillis} ms`)
-    }
+    for (const [{ atMillis }, running] of runnersOverTime(observation))
+      if (running.size > 1 && atMillis < forced) found.push(`${[...running].join(' and ')} run at ${atMillis} ms`)
     return found
   },
 }
@@ -48,9 +49,9 @@ export const noReturn: Property = {
   title: 'no return',
   text: 'After the commit point the source never starts the guest by itself, except when the destination is known not to have it.',
   check: (observation) => {
-    const forced = forcedParties(observation)
+    const forced = forcedMillis(observation)
     return linesOf(observation, 'guest')
-      .filter(({ party, action, state }) => action === 'start' && !forced.has(party) && isCommitted(state))
+      .filter(({ atMillis, action, state }) => action === 'start' && atMillis < forced && isCommitted(state))
       .map(
         ({ party, atMillis, state }) => `${party} starts at ${atMillis} ms in ${pathOf(state, 'outgoing').join('.')}`,
       )

@@ -2,7 +2,7 @@
 import { linesOf, partiesOf, type Observation } from '../observation.ts'
 import type { Property, Violation } from '../property.ts'
 import { canRun, outgoingStatus, pathOf, runState } from '../state-view.ts'
-import { forcedParties } from './one-runner.ts'
+import { forcedMillis } from './one-runner.ts'
 
 /** The destination could not be asked, so nobody could know who has the guest. */
 const nobodyCouldTell = ({ timeline, end }: Observation): boolean =>
@@ -11,7 +11,7 @@ const nobodyCouldTell = ({ timeline, end }: Observation): boolean =>
 
 const holders = (observation: Observation): readonly Violation[] => {
   const { end } = observation
-  if (end.unsettled.length > 0 || end.partitioned || forcedParties(observation).size > 0) return []
+  if (end.unsettled.length > 0 || end.partitioned || forcedMillis(observation) < Infinity) return []
   const able = end.parties.filter(({ crashed, state }) => !crashed && canRun(state)).map(({ party }) => party)
   if (able.length === 1 || (able.length === 0 && nobodyCouldTell(observation))) return []
   return [`${able.length === 0 ? 'nobody' : able.join(' and ')} can run the guest when all is quiet`]

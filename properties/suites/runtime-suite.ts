@@ -4,7 +4,7 @@
  */
 import * as fc from 'fast-check'
 import { plan as anyPlan } from '../arbitraries/plans.ts'
-import { perform, RuntimeCommand, runtimeCommands, type RuntimeAction } from '../arbitraries/runtime-commands.ts'
+import { perform, runtimeCommands, type RuntimeAction } from '../arbitraries/runtime-commands.ts'
 import { breaches, catalogue, type Breach } from '../catalogue.ts'
 import { linesOf, type Observation } from '../observation.ts'
 import type { Property } from '../property.ts'
@@ -125,5 +125,3 @@ const planText = (plan: Plan | undefined): string =>
     : Object.entries(plan)
         .map(([name, value]) => `${name}=${String(value)}`)
         .join(' ')
-
-export { RuntimeCommand }

@@ -13,7 +13,7 @@ import {
 import type { Transport } from '../../src/channel/transport.ts'
 import { describeState, type CoreState } from '../../src/core/index.ts'
 import { differingPages, GuestMemory, guestCounter, WritingGuest, type Guest } from '../../src/memory/index.ts'
-import { fiberDataPlaneOf, engines, type EngineMakers } from '../../src/transfer/fiber-data-plane.ts'
+import { fiberDataPlaneOf, engines, type EngineMakers, type Steppable } from '../../src/transfer/fiber-data-plane.ts'
 import { DataPlane } from '../../src/transfer/data-plane.ts'
 import { fiberGuestHost } from '../../src/transfer/fiber-guest-host.ts'
 import type { GuestHost } from '../../src/transfer/guest-host.ts'
@@ -23,6 +23,7 @@ import {
   type MigrationProcess,
   type MigrationProcessOptions,
 } from '../../src/transfer/migration-process.ts'
+import type { Wait } from '../../src/transfer/order.ts'
 import {
   ANSWER_PATIENCE_MILLIS,
   type Answer,
@@ -91,6 +92,9 @@ export const defaultPlan: Plan = {
 
 /** How long a world may take to come to rest by itself, and then with the operator's help (virtual time). */
 export const REST_MILLIS_MAX = 5000
+/** How long a run may go on before the operator looks after it. */
+const PATIENCE_MILLIS = 1500
+const HELP_ROUNDS = 3
 const STEP_MILLIS = 50
 
 interface Member {
@@ -329,7 +333,17 @@ export class RuntimeWorld {
         }),
       )
       const after = yield* member.process.state
-      world.note({ kind: 'command', party: member.party, atMillis, name, arguments: args, answer, raced, before, after })
+      world.note({
+        kind: 'command',
+        party: member.party,
+        atMillis,
+        name,
+        arguments: args,
+        answer,
+        raced,
+        before,
+        after,
+      })
       return answer
     })
   }
@@ -346,7 +360,9 @@ export class RuntimeWorld {
       Effect.gen({ self: this }, function* () {
         const all = Effect.all(
           members.map(([member, name, args]) =>
-            member === undefined || member.crashed ? Effect.void : this.#execute(member, name, args, commands.length > 1),
+            member === undefined || member.crashed
+              ? Effect.void
+              : this.#execute(member, name, args, commands.length > 1),
           ),
           { concurrency: 'unbounded', discard: true },
         )
@@ -365,6 +381,15 @@ export class RuntimeWorld {
 
   setCapability(capability: string, state: boolean): Promise<void> {
     return this.command('source', 'migrate-set-capabilities', { capabilities: [{ capability, state }] })
+  }
+
+  /** Gives a command at the very step in which the source next enters a state: `active.committing`. */
+  commandWhen(state: string, name: string, args?: unknown): void {
+    this.onSourceState = (next) => {
+      if (pathOf(next, 'outgoing').join('.') !== state) return Effect.void
+      this.onSourceState = undefined
+      return this.commandFromWithin('source', name, args)
+    }
   }
 
   /** A new destination that listens; later migrations go there. */
@@ -412,14 +437,19 @@ export class RuntimeWorld {
   }
 
   /** A destination's host loses power: its process, its guest and its connections are gone. */
-  async crash(party: Party): Promise<void> {
+  crash(party: Party): Promise<void> {
+    return this.run(this.crashFromWithin(party))
+  }
+
+  /** The same from inside: for {@link onSourceState}. */
+  crashFromWithin(party: Party): Effect.Effect<void> {
     const member = this.member(party)
-    if (member === undefined || member.crashed) return
+    if (member === undefined || member.crashed) return Effect.void
     member.crashed = true
     member.running = false
     this.note({ kind: 'fault', atMillis: this.nowMillis, fault: 'crash', party })
     this.network.crash(member.uri)
-    await this.run(Scope.close(member.scope, Exit.void))
+    return Scope.close(member.scope, Exit.void)
   }
 
   #state(member: Member): Promise<CoreState> {
@@ -455,7 +485,7 @@ export class RuntimeWorld {
    */
   async finish(options: { readonly partition?: boolean } = {}): Promise<Observation> {
     if (options.partition !== true && this.network.frozen) this.freeze(false)
-    if (!(await this.#rest(REST_MILLIS_MAX))) await this.#help()
+    const rescued = (await this.#rest(PATIENCE_MILLIS)) ? false : await this.#help()
     const unsettled = await this.#unsettled()
     const parties: PartyEnd[] = []
     for (const member of this.#members) parties.push(await this.#partyEnd(member))
@@ -471,6 +501,7 @@ export class RuntimeWorld {
         atMillis,
         parties,
         unsettled,
+        rescued,
         ends,
         endsAfter: this.#ends(),
         listeningAfter: this.network.listening,
@@ -479,16 +510,17 @@ export class RuntimeWorld {
     }
   }
 
-  /** What an operator does about a migration that does not end: continue, give it all it needs, or cancel. */
-  async #help(): Promise<void> {
-    const status = outgoingStatus(await this.#state(this.source))
-    if (status === 'pre-switchover') await this.command('source', 'migrate-continue', { state: status })
-    else if (status === 'active' && !this.network.frozen)
-      await this.command('source', 'migrate-set-parameters', { 'downtime-limit': 2_000_000, 'max-bandwidth': 0 })
-    else await this.command('source', 'migrate_cancel')
-    if (await this.#rest(REST_MILLIS_MAX)) return
-    await this.command('source', 'migrate_cancel')
-    await this.#rest(REST_MILLIS_MAX)
+  /** What an operator does about a migration that does not end: continue, give it all it needs, and at last cancel. */
+  async #help(): Promise<boolean> {
+    for (let round = 0; round < HELP_ROUNDS; round++) {
+      const status = outgoingStatus(await this.#state(this.source))
+      const isLast = round === HELP_ROUNDS - 1
+      if (isLast || this.network.frozen) await this.command('source', 'migrate_cancel')
+      else if (status === 'pre-switchover') await this.command('source', 'migrate-continue', { state: status })
+      else await this.command('source', 'migrate-set-parameters', { 'downtime-limit': 2_000_000, 'max-bandwidth': 0 })
+      if (await this.#rest(REST_MILLIS_MAX)) return isLast && !this.network.frozen
+    }
+    return false
   }
 
   async #partyEnd(member: Member): Promise<PartyEnd> {
@@ -559,26 +591,49 @@ const differences = (a: GuestMemory, b: GuestMemory): readonly string[] => {
   }
 }
 
+/** Steps of one engine at one moment beyond which it spins; one batch of pages is one step. */
+const STEPS_MAX = 2000
+
+/** An engine that is taken out when it spins: it would keep the clock of the whole world from going on. */
+const bounded = <Order>(
+  kind: 'outgoing' | 'incoming',
+  engine: Steppable<Order>,
+  world: () => RuntimeWorld | undefined,
+  look: (wait: Wait, nowMillis: number) => void = () => {},
+): Steppable<Order> => {
+  let steps = 0
+  let since = -1
+  let spins = false
+  return {
+    order: (order, now) => engine.order(order, now),
+    step: (link, now) => {
+      steps = now === since ? steps + 1 : 0
+      since = now
+      if (steps === STEPS_MAX) world()?.note({ kind: 'spin', engine: kind, atMillis: now })
+      spins ||= steps === STEPS_MAX
+      if (spins) return { kind: 'over' }
+      const wait = engine.step(link, now)
+      look(wait, now)
+      return wait
+    },
+  }
+}
+
 /** Engines that are looked at between two steps, when nothing waits to be handed over. */
 const watch = (makers: EngineMakers, world: () => RuntimeWorld | undefined): EngineMakers => ({
-  incoming: makers.incoming,
+  incoming: (options) => bounded('incoming', makers.incoming(options), world),
   outgoing: (options) => {
     const engine = makers.outgoing(options)
     const here = world()
-    if (here === undefined || !('isClean' in engine)) return engine
+    if (here === undefined || !('isClean' in engine)) return bounded('outgoing', engine, world)
     const { isClean } = engine as { readonly isClean: (block: number, page: number) => boolean }
     const shadow = here.shadowForEngine()
     let reported = false
-    return {
-      order: (order, now) => engine.order(order, now),
-      step: (link, now) => {
-        const wait = engine.step(link, now)
-        if (wait.kind !== 'until' && wait.kind !== 'order') return wait
-        const pages = reported ? [] : shadow.stale(here.source.memory, isClean.bind(engine))
-        if (pages.length > 0) here.note({ kind: 'stale', party: 'source', atMillis: now, pages })
-        reported ||= pages.length > 0
-        return wait
-      },
-    }
+    return bounded('outgoing', engine, world, (wait, now) => {
+      if (reported || (wait.kind !== 'until' && wait.kind !== 'order')) return
+      const pages = shadow.stale(here.source.memory, isClean.bind(engine))
+      if (pages.length > 0) here.note({ kind: 'stale', party: 'source', atMillis: now, pages })
+      reported = pages.length > 0
+    })
   },
 })

@@ -125,6 +125,9 @@ interface IncomingRun {
   devicesTaken?: Deferred.Deferred<void>
 }
 
+/** How long a destination that has loaded everything may take to take over, before it is asked on another channel. */
+const VERDICT_PATIENCE = '10 seconds'
+
 const randomIdentity = (): Uint8Array => crypto.getRandomValues(new Uint8Array(IDENTITY_BYTES))
 
 /** Starts a process. It ends, with all that belongs to it, when the scope closes. */
@@ -245,6 +248,23 @@ export const makeMigrationProcess = (
         const devices = [globalState(intent.guestWasRunning ? 'running' : 'paused'), guestState(yield* guest.saveState)]
         outgoing?.engine?.order({ type: 'complete', devices })
       })
+
+    const commit = Effect.gen(function* () {
+      const run = outgoing
+      run?.engine?.order({ type: 'commit' })
+      if (run?.connection?.returnPath === true) yield* beside(run.scope, awaitVerdict(run))
+    })
+
+    /** A channel on which nothing moves any more does not break either: without this nobody would ever run the guest. */
+    const awaitVerdict = (run: OutgoingRun) =>
+      Effect.map(Effect.sleep(VERDICT_PATIENCE), () =>
+        tell({
+          type: 'outgoing.failed',
+          reason: `the destination has not said within ${VERDICT_PATIENCE} whether it runs the guest`,
+          side: 'channel',
+          run: run.number,
+        }),
+      )
 
     const findOutcome = (intent: Extract<Intent, { type: 'inquire' }>) =>
       Effect.gen(function* () {
@@ -384,7 +404,7 @@ export const makeMigrationProcess = (
         case 'complete-precopy':
           return completePrecopy(intent)
         case 'commit':
-          return Effect.sync(() => outgoing?.engine?.order({ type: 'commit' }))
+          return commit
         case 'inquire':
           return Effect.asVoid(beside(outgoing?.scope ?? scope, findOutcome(intent)))
         case 'teardown':

@@ -1,0 +1,47 @@
+/** Which property notices which seeded bug: mutants down, properties across. */
+import { catalogue } from '../catalogue.ts'
+import type { Mutant } from '../mutants/mutant.ts'
+
+/** One row: the identifiers of the properties that a mutant breaks. */
+export interface KillRow {
+  readonly mutant: string
+  readonly title: string
+  readonly kills: readonly string[]
+  /** Of those that have to notice, the ones that did not. */
+  readonly missed: readonly string[]
+}
+
+/** Takes the matrix, given what a system breaks. */
+export const killMatrix = async <System>(
+  mutants: readonly Mutant<System>[],
+  broken: (system: System) => Promise<ReadonlySet<string>>,
+): Promise<readonly KillRow[]> => {
+  const rows: KillRow[] = []
+  for (const { id, title, system, killedBy } of mutants) {
+    const kills = await broken(system)
+    rows.push({
+      mutant: id,
+      title,
+      kills: catalogue.map((property) => property.id).filter((each) => kills.has(each)),
+      missed: killedBy.filter((each) => !kills.has(each)),
+    })
+  }
+  return rows
+}
+
+/** The matrix as a table; `x` where a mutant is killed. */
+export const matrixText = (rows: readonly KillRow[]): string => {
+  const ids = catalogue.map(({ id }) => id)
+  const line = (name: string, cells: readonly string[], title: string): string =>
+    `${name.padEnd(6)}${cells.map((cell) => cell.padStart(4)).join('')}  ${title}`
+  return [
+    line('', ids, ''),
+    ...rows.map(({ mutant, kills, title }) =>
+      line(
+        mutant,
+        ids.map((id) => (kills.includes(id) ? 'x' : '.')),
+        title,
+      ),
+    ),
+  ].join('\n')
+}
