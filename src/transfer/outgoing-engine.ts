@@ -157,8 +157,20 @@ export class OutgoingEngine {
       if (nowMillis - this.#reportedMillis >= REPORT_MILLIS) this.#reportProgress(nowMillis)
       return wait
     } catch (error) {
-      return this.#fail(error)
+      const cause = error instanceof ChannelError ? (this.#lastWord(link) ?? error) : error
+      return this.#ended() ? { kind: 'over' } : this.#fail(cause)
     }
+  }
+
+  /** A destination that gives up says so and closes: a write may find the closed channel before its word is heard. */
+  #lastWord(link: ByteLink): StreamError | undefined {
+    if (!this.#hasReturnPath) return undefined
+    try {
+      this.#listen(link)
+    } catch (error) {
+      if (error instanceof StreamError) return error
+    }
+    return undefined
   }
 
   #fail(error: unknown): Wait {

@@ -184,3 +184,17 @@ realTest('a guest of another size or seed is refused', (t) =>
     }
   }),
 )
+
+realTest('a destination that gives up is heard, even if writing to it fails first', (t) =>
+  Effect.gen(function* () {
+    const source = yield* makeSource(guest)
+    yield* source.set({ 'downtime-limit': 0 })
+    for (let round = 0; round < 60; round++) {
+      const destination = yield* makeDestination({ ...guest, memoryBytes: guest.memoryBytes / 2 })
+      t.equal(yield* source.migrate(destination.uri), 'failed')
+      t.match((yield* source.query)['error-desc'], /^The destination gave up .* \(destination\)$/, `round ${round}`)
+      yield* destination.kill
+    }
+    yield* assertFailedAndReturned(t, source, 'after all')
+  }),
+)
