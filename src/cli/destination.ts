@@ -73,6 +73,8 @@ const run = Effect.fn('destination')(function* (options: { readonly guest: strin
     Effect.andThen(Effect.sync(() => process.exit(1))),
   )
   yield* Effect.raceAllFirst([commands, migration.ended, failed])
+  // A manager may leave this open behind `quit`, and an open standard input alone would keep the process alive.
+  process.stdin.destroy()
 })
 
 /** The hidden subcommand. */
