@@ -8,7 +8,10 @@ export type Profile = '2.11' | '7.2'
 
 /** A known defect of a real QEMU that a chart reproduces when it is switched on. */
 export interface Quirk {
-  /** `q…`: a defect of QEMU 2.11 known from its history; `h…`: one that was seen live. */
+  /**
+   * `q…`: a defect of QEMU 2.11 known from its history; `h…`: one that was seen live; `s…`: where the schema's text says
+   * one thing and QEMU's code does another, or an answer does what it denies.
+   */
   readonly id: string
   /** The profiles in which the real QEMU shows it. */
   readonly profiles: readonly Profile[]
@@ -193,6 +196,36 @@ export const quirks = [
     profiles: ['2.11', '7.2'],
     title: 'stop is forgotten while the guest is stopped for the migration: a cancel runs it again',
     breaks: ['I2'],
+  },
+  {
+    id: 's1',
+    profiles: ['2.11'],
+    title: 'migrate-set-cache-size refuses what is no power of two instead of rounding it down',
+    breaks: [],
+  },
+  {
+    id: 's2',
+    profiles: ['2.11'],
+    title: 'a migrate with blk that names no transport leaves the capability block on',
+    breaks: ['I8'],
+  },
+  {
+    id: 's3',
+    profiles: ['2.11', '7.2'],
+    title: 'a refused migrate-incoming publishes setup all the same',
+    breaks: ['I8', 'I13'],
+  },
+  {
+    id: 's4',
+    profiles: ['2.11'],
+    title: 'an XBZRLE cache of -2^63 bytes is accepted',
+    breaks: ['I8'],
+  },
+  {
+    id: 's5',
+    profiles: ['2.11'],
+    title: 'the RAM counters and the pass count of a run go on from those of the run before',
+    breaks: ['I7'],
   },
 ] as const satisfies readonly Quirk[]
 

@@ -156,8 +156,7 @@ export type SynchronisationEvent =
   | { readonly type: 'incoming.proceed' }
 
 /** Everything a chart can be told. */
-export type ChartEvent =
-  CommandEvent | OutgoingFact | IncomingFact | DevicesFact | GuestFact | SynchronisationEvent
+export type ChartEvent = CommandEvent | OutgoingFact | IncomingFact | DevicesFact | GuestFact | SynchronisationEvent
 
 /** Where a state of a chart comes from. */
 export interface StateMeta {

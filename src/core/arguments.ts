@@ -2,20 +2,23 @@
 import { Result } from 'effect'
 import type { Profile } from '../../machines/index.ts'
 import { commands, decodeArguments, type CommandName, type InvalidArguments } from '../qapi/index.ts'
+import { argumentsNotObject } from './wording.ts'
 
 const isSchemaCommand = (profile: Profile, name: string): name is CommandName<'2.11'> =>
   Object.hasOwn(commands[profile], name)
 
-const typeNames211: Readonly<Record<string, string>> = {
+const typeNames: Readonly<Record<string, string>> = {
   int: 'integer',
   str: 'string',
   bool: 'boolean',
-  number: 'number',
-  object: 'object',
-  array: 'array',
 }
 
-const typeNames72: Readonly<Record<string, string>> = { int: 'int64', size: 'uint64', str: 'string', bool: 'boolean' }
+/** Unsigned types are read as 64 bits first: what does not fit there is named so, what only does not fit later by its size. */
+const unsigned = (path: string, expected: string, found: string | undefined): string => {
+  const isInteger = found !== undefined && /^-?\d+$/.test(found) && BigInt(found) < 2n ** 64n
+  const sized = isInteger && (expected === 'uint8' || expected === 'uint32')
+  return `Parameter '${path}' expects ${sized ? `${expected}_t` : 'uint64'}`
+}
 
 /** The text of a refused argument. */
 const worded = (profile: Profile, error: InvalidArguments): string => {
@@ -26,15 +29,8 @@ const worded = (profile: Profile, error: InvalidArguments): string => {
     return profile === '7.2'
       ? `Parameter '${path.slice(path.lastIndexOf('.') + 1)}' does not accept value '${found}'`
       : `Invalid parameter '${found}'`
-  if (profile === '7.2') {
-    const primitive = ['str', 'bool', 'object', 'array'].includes(expected)
-    return primitive
-      ? `Invalid parameter type for '${path}', expected: ${typeNames211[expected]}`
-      : `Parameter '${path}' expects ${typeNames72[expected] ?? expected}`
-  }
-  return expected === 'size'
-    ? `Parameter '${path}' expects uint64`
-    : `Invalid parameter type for '${path}', expected: ${typeNames211[expected] ?? expected}`
+  if (['size', 'uint8', 'uint32', 'uint64'].includes(expected)) return unsigned(path, expected, found)
+  return `Invalid parameter type for '${path}', expected: ${typeNames[expected] ?? expected}`
 }
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
@@ -46,6 +42,7 @@ export const checkArguments = (
   name: string,
   given: unknown,
 ): Readonly<Record<string, unknown>> | string => {
+  if (given !== undefined && !isRecord(given)) return argumentsNotObject
   if (isSchemaCommand(profile, name)) {
     const decoded: Result.Result<unknown, InvalidArguments> = decodeArguments(name, given, profile as '2.11')
     if (Result.isFailure(decoded)) return worded(profile, decoded.failure)

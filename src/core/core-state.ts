@@ -12,6 +12,7 @@ import {
   type QuirkId,
 } from '../../machines/index.ts'
 import { capabilities, type MigrationStats } from '../qapi/index.ts'
+import type { PhaseBytes, Progress } from './fact.ts'
 import { defaultParameters, type Parameters } from './parameters.ts'
 
 /** How a core is started. */
@@ -29,7 +30,39 @@ export interface CoreOptions {
    * nothing is accepted and then ignored. Default: all of the profile.
    */
   readonly supportedCapabilities?: readonly string[]
+  /** Names of descriptors that were given to the process, which `fd:` may use. Default none. */
+  readonly descriptors?: readonly string[]
+  /** Identifiers of TLS credentials that whoever carries out the intents can use. Default none. */
+  readonly tlsCredentials?: readonly string[]
+  /** Why this guest cannot be migrated, each as its device says it. Default: it can. */
+  readonly blockers?: readonly string[]
+  /** The nodes that can replicate, each with its role. Default: as QEMU built without replication. */
+  readonly replication?: readonly ReplicationRole[]
 }
+
+/** The role of a replicating node, which is part of its configuration. */
+export type ReplicationRole = 'primary' | 'secondary'
+
+/** What else differs between processes, and does not change in the life of one. */
+export type Equipment = Required<Pick<CoreOptions, 'descriptors' | 'tlsCredentials' | 'blockers'>>
+
+/** A command whose answer depends on a fact that has not come yet. */
+export type PendingReply =
+  /** `before` is the number to go back to if the listener fails. */
+  | {
+      readonly ticket: number
+      readonly command: 'migrate-incoming'
+      readonly run: number
+      readonly before: number
+    }
+  | {
+      readonly ticket: number
+      readonly command: 'xen-save-devices-state'
+      readonly filename: string
+      readonly live: boolean
+      /** The guest was at rest when the command came, so that the images go with a live save. */
+      readonly releases: boolean
+    }
 
 /** What is known about the last outgoing run. */
 export interface OutgoingRun {
@@ -41,8 +74,17 @@ export interface OutgoingRun {
   /** Set when the run is over, together with its status. */
   readonly totalMillis?: number
   readonly downtimeMillis?: number
+  /** When a guest that left in postcopy was free to run on the destination. */
+  readonly switchedMillis?: number
   readonly expectedDowntimeMillis: number
   readonly ram?: MigrationStats
+  /** The rest of the last report, with what the core makes of it where the report is silent. */
+  readonly figures?: Omit<Progress, 'ram' | 'expectedDowntimeMillis'> & {
+    readonly reportedMillis: number
+    readonly phases: PhaseBytes
+  }
+  /** What `blk` and `inc` have switched on for this run only. */
+  readonly temporary?: { readonly incremental: boolean }
   /** The first cause of a failure, and the side it lies on. */
   readonly error?: string
 }
@@ -59,9 +101,22 @@ export interface CoreState {
   /** The number of the last outgoing run; 0 before the first. */
   readonly outgoingNumber: number
   readonly outgoing?: OutgoingRun
-  /** The number of the last incoming run; 0 before the first. */
+  /** The number of the last incoming run whose listener did not fail; 0 before the first. */
   readonly incomingNumber: number
-  readonly incoming?: { readonly uri: string; readonly error?: string }
+  /** The highest number an incoming run has ever had, so that none is used twice. */
+  readonly incomingNumbers: number
+  /** `address` is where it listens, once it does. */
+  readonly incoming?: { readonly uri: string; readonly address?: string; readonly error?: string }
+  readonly equipment: Equipment
+  /** The number of the last deferred answer. */
+  readonly tickets: number
+  readonly pending: readonly PendingReply[]
+  /** The nodes that can replicate and the state of each one's chart; absent where replication is not built in. */
+  readonly replication?: readonly { readonly role: ReplicationRole; readonly stage: StateValue }[]
+  /** What COLO this process has left, for 7.2's query-colo-status. */
+  readonly leftColo?: ReplicationRole
+  /** Quirk s5: the counters of the runs before this one. */
+  readonly countedBefore?: MigrationStats
 }
 
 const machines = new Map<string, ProcessMachine>()
@@ -104,6 +159,17 @@ export const start = (options: CoreOptions = {}): CoreState => {
     parameters: defaultParameters(profile),
     outgoingNumber: 0,
     incomingNumber: 0,
+    incomingNumbers: 0,
+    equipment: {
+      descriptors: options.descriptors ?? [],
+      tlsCredentials: options.tlsCredentials ?? [],
+      blockers: options.blockers ?? [],
+    },
+    tickets: 0,
+    pending: [],
+    ...(options.replication === undefined
+      ? {}
+      : { replication: options.replication.map((role) => ({ role, stage: 'none' })) }),
   }
 }
 
@@ -124,6 +190,24 @@ export const runState = (state: CoreState): string => top(region(state, 'guest')
 
 /** Who holds the images: `inactive`, `held` or `released`. */
 export const imagesState = (state: CoreState): string => top(region(state, 'images'))
+
+/** Whether a capability is on. */
+export const isOn = (state: CoreState, capability: string): boolean => state.capabilities[capability] === true
+
+/** Whether a quirk is reproduced. */
+export const hasQuirk = (state: CoreState, quirk: QuirkId): boolean => state.quirks.includes(quirk)
+
+/** The state of a region and those below it, outermost first: `['active', 'iterating']`. */
+export const pathOf = (state: CoreState, name: 'guest' | 'images' | 'incoming' | 'outgoing'): readonly string[] => {
+  const path: string[] = []
+  let value = region(state, name)
+  while (value !== undefined && typeof value !== 'string') {
+    const outer = top(value)
+    path.push(outer)
+    value = value[outer]
+  }
+  return value === undefined ? path : [...path, value]
+}
 
 /** The states of all regions in one word each, as refusals name them: `outgoing.active.iterating`. */
 export const describeState = (state: CoreState): string =>

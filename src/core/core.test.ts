@@ -68,7 +68,9 @@ const brief = (outputs: readonly CoreOutput[]): readonly string[] =>
       case 'unexpected':
         return `unexpected ${output.fact}`
       case 'reply':
-        return 'reply'
+        return output.ticket === undefined ? 'reply' : `reply ${output.ticket}`
+      case 'deferred':
+        return `deferred ${output.ticket}`
     }
   })
 
@@ -334,7 +336,9 @@ t.test('a destination: setup is published even with events off, the guest runs b
   t.strictSame(brief(bench.command('migrate', { uri: 'tcp:h:1' })), [
     'refused: Guest is waiting for an incoming migration',
   ])
-  t.strictSame(brief(bench.command('migrate-incoming', { uri: 'tcp:h:0' })), ['MIGRATION setup', 'listen', 'reply'])
+  const listening = ['MIGRATION setup', 'listen', 'deferred 1']
+  t.strictSame(brief(bench.command('migrate-incoming', { uri: 'tcp:h:0' })), listening)
+  t.strictSame(brief(bench.fact({ type: 'incoming.bound', uri: 'tcp:127.0.0.1:4444' })), ['reply 1'])
   t.strictSame(brief(bench.command('migrate-incoming', { uri: 'tcp:h:0' })), [
     'refused: The incoming migration has already been started',
   ])

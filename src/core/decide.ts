@@ -4,10 +4,11 @@
  */
 import { transition } from 'xstate'
 import type { ChartEvent } from '../../machines/index.ts'
-import { machineOf, outgoingStatus, type CoreState } from './core-state.ts'
+import { machineOf, outgoingStatus, pathOf, runState, type CoreState, type OutgoingRun } from './core-state.ts'
 import type { Intent } from './intent.ts'
 import type { CoreOutput } from './output.ts'
 import { transferParameters } from './parameters.ts'
+import { pendingSave } from './pending.ts'
 
 /** A new state and what came of it. */
 export type Step = readonly [state: CoreState, outputs: readonly CoreOutput[]]
@@ -25,7 +26,6 @@ export const decide = (state: CoreState, event: ChartEvent, nowMillis: number): 
   const outputs: CoreOutput[] = []
   for (const action of actions) {
     const intent = intentOf(action.type, next)
-    if (action.type === 'stopGuest') next = markStopped(next, nowMillis)
     if (intent !== undefined) outputs.push({ type: 'intent', intent })
     else if (action.type === 'emitStop') outputs.push({ type: 'event', event: { event: 'STOP' } })
     else if (action.type === 'emitResume') outputs.push({ type: 'event', event: { event: 'RESUME' } })
@@ -35,7 +35,7 @@ export const decide = (state: CoreState, event: ChartEvent, nowMillis: number): 
         outputs.push({ type: 'event', event: { event: 'MIGRATION', data: { status: params.status } } })
     }
   }
-  next = closeBooks(before, next, nowMillis)
+  next = closeBooks(before, markTimes(before, next, nowMillis), nowMillis)
   return [next, outputs]
 }
 
@@ -80,16 +80,33 @@ const intentOf = (action: string, state: CoreState): Intent | undefined => {
       return { type: 'release-images' }
     case 'acquireImages':
       return { type: 'acquire-images' }
+    case 'saveDevices':
+      return saveIntent(state)
     default:
       return undefined
   }
 }
 
-/** Downtime counts from here, if it is the migration that stops the guest. */
-const markStopped = (state: CoreState, nowMillis: number): CoreState =>
-  state.outgoing !== undefined && ['active', 'postcopy-active', 'pre-switchover'].includes(outgoingStatus(state))
-    ? { ...state, outgoing: { ...state.outgoing, stoppedMillis: nowMillis } }
+/** The save that has just been asked for. */
+const saveIntent = (state: CoreState): Intent | undefined => {
+  const save = pendingSave(state, state.tickets)
+  return save && { type: 'save-devices', run: save.ticket, filename: save.filename, live: save.live }
+}
+
+/**
+ * Downtime counts from where the migration takes the guest, running or not; in postcopy to where the destination may run
+ * it, which is long before the end.
+ */
+const markTimes = (before: CoreState, state: CoreState, nowMillis: number): CoreState => {
+  const run = state.outgoing
+  if (run === undefined) return state
+  if (runState(state) === 'finish-migrate' && runState(before) !== 'finish-migrate')
+    return { ...state, outgoing: { ...run, stoppedMillis: nowMillis } }
+  const entered = pathOf(state, 'outgoing').join() === 'postcopy-active,running'
+  return entered && run.switchedMillis === undefined
+    ? { ...state, outgoing: { ...run, switchedMillis: nowMillis } }
     : state
+}
 
 /** The statuses in which a run is over. */
 export const over: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled'])
@@ -106,10 +123,25 @@ const closeBooks = (before: CoreState, state: CoreState, nowMillis: number): Cor
     ...run,
     // A run that ends within the millisecond it began in has lasted; 0 would read as "not known yet".
     totalMillis: Math.max(1, nowMillis - run.startedMillis),
-    ...(status === 'completed' ? { downtimeMillis: nowMillis - (run.stoppedMillis ?? nowMillis) } : {}),
+    ...(status === 'completed' ? { downtimeMillis: downtime(before, run, nowMillis) } : {}),
     ...(status === 'completed' && run.ram !== undefined
       ? { ram: { ...run.ram, remaining: 0, 'dirty-pages-rate': 0 } }
       : {}),
   }
-  return { ...state, outgoing: finished }
+  return withoutTemporary({ ...state, outgoing: finished })
+}
+
+/** A primary that has left COLO keeps its guest: the migration has cost no downtime in the end. */
+const downtime = (before: CoreState, run: OutgoingRun, nowMillis: number): number =>
+  outgoingStatus(before) === 'colo' ? 0 : (run.switchedMillis ?? nowMillis) - (run.stoppedMillis ?? nowMillis)
+
+/** What `blk` and `inc` have switched on goes with the run. */
+const withoutTemporary = (state: CoreState): CoreState => {
+  const temporary = state.outgoing?.temporary
+  if (temporary === undefined) return state
+  return {
+    ...state,
+    capabilities: { ...state.capabilities, block: false },
+    parameters: temporary.incremental ? { ...state.parameters, 'block-incremental': false } : state.parameters,
+  }
 }

@@ -3,10 +3,44 @@
  * over, is refused and edits nothing. Most facts are events of the charts with a reason or a figure added; a few are
  * for the books only (`outgoing.progress`, `outgoing.pass`).
  */
-import type { MigrationStats } from '../qapi/index.ts'
+import type { StoppedRunState } from '../../machines/index.ts'
+import type { CompressionStats72, MigrationStats, XBZRLECacheStats72 } from '../qapi/index.ts'
 
 /** Where the cause of a failure lies, as seen from the side that reports it. */
 export type FailureSide = 'source' | 'destination' | 'channel'
+
+/** Bytes of a run by what the guest did meanwhile. Their sum is `ram.transferred`. */
+export interface PhaseBytes {
+  readonly precopyBytes: number
+  readonly downtimeBytes: number
+  readonly postcopyBytes: number
+}
+
+/** Counters of the block devices that are being migrated. */
+export interface DiskFigures {
+  readonly transferred: number
+  readonly remaining: number
+  readonly total: number
+}
+
+/** The figures of a run so far. What a runtime does not do it leaves out. */
+export interface Progress {
+  readonly ram: MigrationStats
+  /** Milliseconds the guest would stand still if it were stopped now. */
+  readonly expectedDowntimeMillis: number
+  /** Without it the core attributes what was sent since the last report to what the guest does when the report comes. */
+  readonly phases?: PhaseBytes
+  /** Without it the core divides the pages since the last report by the time since then. */
+  readonly pagesPerSecond?: number
+  readonly multifdBytes?: number
+  /** Counters of the XBZRLE cache; its size is a parameter. */
+  readonly xbzrle?: Omit<XBZRLECacheStats72, 'cache-size'>
+  /** Absent where no block device is being migrated (any more). */
+  readonly disk?: DiskFigures
+  readonly compression?: CompressionStats72
+  /** How much the guest is being throttled now. */
+  readonly cpuThrottlePercentage?: number
+}
 
 /** Facts of the side that sends, without the run they belong to. */
 export type OutgoingNews =
@@ -15,13 +49,13 @@ export type OutgoingNews =
   | { readonly type: 'outgoing.setup-done'; readonly setupMillis: number }
   /** A sync of the dirty bitmap: `pass` counts from 1 in each run. */
   | { readonly type: 'outgoing.pass'; readonly pass: number }
-  | {
-      readonly type: 'outgoing.progress'
-      readonly ram: MigrationStats
-      /** Milliseconds the guest would stand still if it were stopped now. */
-      readonly expectedDowntimeMillis: number
-    }
+  | ({ readonly type: 'outgoing.progress' } & Progress)
+  | { readonly type: 'outgoing.unplug-wait' }
   | { readonly type: 'outgoing.converged' }
+  /** Postcopy was asked for, and all that postcopy cannot send has been sent. */
+  | { readonly type: 'outgoing.postcopy' }
+  | { readonly type: 'outgoing.package-sent' }
+  | { readonly type: 'outgoing.resumed' }
   | { readonly type: 'outgoing.flushed' }
   | { readonly type: 'outgoing.prepared' }
   | { readonly type: 'outgoing.committed' }
@@ -31,13 +65,28 @@ export type OutgoingNews =
   | { readonly type: 'outgoing.outcome-not-running'; readonly reason: string }
   | { readonly type: 'outgoing.outcome-unknown'; readonly reason: string }
   | { readonly type: 'outgoing.ended' }
+  | { readonly type: 'outgoing.colo-ready' }
+  | { readonly type: 'outgoing.checkpoint-begin' }
+  | { readonly type: 'outgoing.checkpoint-end' }
 
 /** Facts of the side that receives, without the run they belong to. */
 export type IncomingNews =
+  /** A listener stands at this address; a port of 0 has become a real one. */
+  | { readonly type: 'incoming.bound'; readonly uri: string }
   | { readonly type: 'incoming.listen-failed'; readonly reason: string }
   | { readonly type: 'incoming.connected' }
+  | { readonly type: 'incoming.advised' }
+  | { readonly type: 'incoming.discarding' }
+  | { readonly type: 'incoming.listening' }
+  | { readonly type: 'incoming.running' }
+  | { readonly type: 'incoming.start'; readonly running: boolean }
   | { readonly type: 'incoming.prepared' }
-  | { readonly type: 'incoming.ended'; readonly running: boolean }
+  | { readonly type: 'incoming.ended'; readonly running: boolean; readonly stopped?: StoppedRunState }
+  | { readonly type: 'incoming.recovering' }
+  | { readonly type: 'incoming.recovered' }
+  | { readonly type: 'incoming.colo' }
+  | { readonly type: 'incoming.checkpoint-begin' }
+  | { readonly type: 'incoming.checkpoint-end' }
   | { readonly type: 'incoming.failed'; readonly reason: string; readonly side: FailureSide }
   | { readonly type: 'incoming.lost'; readonly reason: string; readonly side: FailureSide }
 
@@ -48,5 +97,20 @@ export type GuestNews =
   | { readonly type: 'guest.wakeup' }
   | { readonly type: 'guest.io-error' }
 
-/** A fact as the core takes it. `run` is the number the core gave with the intent that led to it; 0 for guest facts. */
-export type Fact = (OutgoingNews | IncomingNews | GuestNews) & { readonly run: number }
+/** What became of xen-save-devices-state; `run` is that of the intent. */
+export type DevicesNews =
+  | { readonly type: 'devices.saved' }
+  /** `reason` says, for `open`, why: the core puts the path before it. */
+  | { readonly type: 'devices.save-failed'; readonly at: 'open' | 'write'; readonly reason: string }
+
+/** What happened to a replicating node; `node` is its place in the options of the core. */
+export type ReplicationNews = {
+  readonly type: 'replication.io-error' | 'replication.committed' | 'replication.commit-failed'
+  readonly node: number
+}
+
+/**
+ * A fact as the core takes it. `run` is the number the core gave with the intent that led to it; 0 for facts of the guest
+ * and of replication.
+ */
+export type Fact = (OutgoingNews | IncomingNews | DevicesNews | ReplicationNews | GuestNews) & { readonly run: number }

@@ -36,7 +36,7 @@ export type Intent =
   | { readonly type: 'teardown'; readonly run: number }
   /** Enter postcopy (the runtime of this version carries out precopy only). */
   | { readonly type: 'send-package'; readonly run: number }
-  /** incoming.connected or incoming.listen-failed. */
+  /** incoming.bound, then incoming.connected; or incoming.listen-failed. */
   | { readonly type: 'listen'; readonly run: number; readonly uri: string }
   /** Read the stream: incoming.prepared, incoming.ended, incoming.failed or incoming.lost. */
   | { readonly type: 'load'; readonly run: number }
@@ -48,5 +48,17 @@ export type Intent =
   | { readonly type: 'start-guest' }
   | { readonly type: 'release-images' }
   | { readonly type: 'acquire-images' }
+  /**
+   * Write the state of all devices, without memory and disks, to a file: devices.saved or devices.save-failed. The state
+   * is read before the next intent is carried out (the guest may run on after it); writing it may take its time. What the
+   * file held before is gone; a file that cannot be opened is left alone.
+   */
+  | { readonly type: 'save-devices'; readonly run: number; readonly filename: string; readonly live: boolean }
+  /** Start, checkpoint or stop block replication of a node (its place in the options of the core). */
+  | {
+      readonly type: 'replicate'
+      readonly node: number
+      readonly operation: 'start' | 'checkpoint' | 'stop' | 'failover'
+    }
   /** The process is asked to end. */
   | { readonly type: 'quit' }

@@ -4,9 +4,14 @@
  */
 import type { ChartEvent } from '../../machines/index.ts'
 import { commandOf } from './command.ts'
-import { describeState, outgoingStatus, type CoreState } from './core-state.ts'
+import { takeDevicesFact } from './command/devices.ts'
+import { takeReplicationFact } from './command/replication.ts'
+import { describeState, hasQuirk, isOn, outgoingStatus, type CoreState } from './core-state.ts'
 import { accepts, decide, over, type Step } from './decide.ts'
 import type { Fact } from './fact.ts'
+import { noteProgress, passNumber } from './figures.ts'
+import { refuse, type CoreOutput, type Refusal, type Reply } from './output.ts'
+import { answer, pendingListener, pendingSave } from './pending.ts'
 
 /** What the core can be told. `nowMillis` is the caller's clock; only differences of it are used. */
 export type CoreInput =
@@ -30,56 +35,105 @@ const unexpected = (state: CoreState, fact: Fact): Step => [
   [{ type: 'unexpected', fact: fact.type, run: fact.run, state: describeState(state) }],
 ]
 
-const isCurrent = (state: CoreState, fact: Fact): boolean =>
-  fact.type.startsWith('guest.') ||
-  fact.run === (fact.type.startsWith('outgoing.') ? state.outgoingNumber : state.incomingNumber)
+const isCurrent = (state: CoreState, fact: Fact): boolean => {
+  if (fact.type.startsWith('guest.') || fact.type.startsWith('replication.')) return true
+  if (fact.type.startsWith('devices.')) return pendingSave(state, fact.run) !== undefined
+  return fact.run === (fact.type.startsWith('outgoing.') ? state.outgoingNumber : state.incomingNumber)
+}
 
 const takeFact = (state: CoreState, fact: Fact, nowMillis: number): Step => {
   if (!isCurrent(state, fact)) return unexpected(state, fact)
   switch (fact.type) {
     case 'outgoing.progress':
       if (state.outgoing === undefined || over.has(outgoingStatus(state))) return unexpected(state, fact)
-      return [
-        {
-          ...state,
-          outgoing: { ...state.outgoing, ram: fact.ram, expectedDowntimeMillis: fact.expectedDowntimeMillis },
-        },
-        [],
-      ]
+      return [{ ...state, outgoing: noteProgress(state, state.outgoing, fact, nowMillis) }, []]
     case 'outgoing.pass':
       if (over.has(outgoingStatus(state))) return unexpected(state, fact)
-      return [
-        state,
-        state.capabilities['events'] === true
-          ? [{ type: 'event', event: { event: 'MIGRATION_PASS', data: { pass: fact.pass } } }]
-          : [],
-      ]
+      return [state, isOn(state, 'events') ? [passEvent(state, fact.pass)] : []]
+    case 'incoming.bound':
+      return listens(state, fact.uri)
+    case 'devices.saved':
+    case 'devices.save-failed':
+      return takeDevicesFact(state, fact, nowMillis)
+    case 'replication.io-error':
+    case 'replication.committed':
+    case 'replication.commit-failed': {
+      const next = takeReplicationFact(state, fact)
+      return next === undefined ? unexpected(state, fact) : [next, []]
+    }
     default: {
       const event = chartEventOf(fact)
       if (!accepts(state, event)) return unexpected(state, fact)
-      return decide(noted(state, fact), event, nowMillis)
+      const [next, outputs] = decide(noted(state, fact), event, nowMillis)
+      return settleListener(next, outputs, fact)
     }
   }
 }
 
+const passEvent = (state: CoreState, pass: number): CoreOutput => ({
+  type: 'event',
+  event: { event: 'MIGRATION_PASS', data: { pass: passNumber(state, pass) } },
+})
+
+/** A listener stands: the command that asked for it is answered. */
+const listens = (state: CoreState, uri: string): Step => {
+  const noted = state.incoming === undefined ? state : { ...state, incoming: { ...state.incoming, address: uri } }
+  return answerListener(noted, [], { type: 'reply', value: {} }, state.incomingNumber)
+}
+
+/** A listener that failed, or one that was never told about and has a connection already, answers the command too. */
+const settleListener = (state: CoreState, outputs: readonly CoreOutput[], fact: Fact): Step => {
+  if (fact.type === 'incoming.connected') return answerListener(state, outputs, { type: 'reply', value: {} }, fact.run)
+  if (fact.type !== 'incoming.listen-failed') return [state, outputs]
+  const before = pendingListener(state, fact.run)?.before ?? state.incomingNumber
+  const [answered, all] = answerListener(state, outputs, refuse(fact.reason), fact.run)
+  // A command that is refused has changed nothing, however late it learns of it (I8).
+  const { incoming, ...rest } = answered
+  return [before === 0 || incoming === undefined ? { ...rest, incomingNumber: before } : answered, all]
+}
+
+const answerListener = (
+  state: CoreState,
+  outputs: readonly CoreOutput[],
+  output: Reply | Refusal,
+  run: number,
+): Step => {
+  const waiting = pendingListener(state, run)
+  if (waiting === undefined) return [state, outputs]
+  const [next, answered] = answer(state, waiting, output)
+  return [next, [...outputs, answered]]
+}
+
+type Booked = 'outgoing.progress' | 'outgoing.pass' | 'incoming.bound' | `devices.${string}` | `replication.${string}`
+type ChartFact = Exclude<Fact, { type: Booked }>
+
 /** The fact as the charts know it. */
-const chartEventOf = (fact: Exclude<Fact, { type: 'outgoing.progress' | 'outgoing.pass' }>): ChartEvent => {
+const chartEventOf = (fact: ChartFact): ChartEvent => {
   switch (fact.type) {
     case 'outgoing.connected':
       return { type: fact.type, returnPath: fact.returnPath }
-    case 'incoming.ended':
+    case 'incoming.ended': {
+      const { type, running, stopped } = fact
+      return stopped === undefined ? { type, running } : { type, running, stopped }
+    }
+    case 'incoming.start':
       return { type: fact.type, running: fact.running }
     default:
-      return { type: fact.type }
+      // A fact without data is the event of its name; the union has grown too large for the compiler to see it.
+      return { type: fact.type } satisfies { readonly type: ChartEvent['type'] } as ChartEvent
   }
 }
+
+/** Quirk q6: 2.11 records no reason once the channel stands. */
+const isUnsaid = (state: CoreState, fact: Fact): boolean =>
+  fact.type === 'outgoing.failed' && state.profile === '2.11' && hasQuirk(state, 'q6')
 
 /** Figures and first causes that a fact brings, noted before the charts decide on it. */
 const noted = (state: CoreState, fact: Fact): CoreState => {
   const reason = 'reason' in fact ? ('side' in fact ? `${fact.reason} (${fact.side})` : fact.reason) : undefined
   if (fact.type === 'outgoing.setup-done' && state.outgoing !== undefined)
     return { ...state, outgoing: { ...state.outgoing, setupMillis: fact.setupMillis } }
-  if (reason === undefined) return state
+  if (reason === undefined || isUnsaid(state, fact)) return state
   // The first cause alone would not say that nobody knows where the guest runs, which is what an operator has to act on.
   if (fact.type === 'outgoing.outcome-unknown' && state.outgoing?.error !== undefined)
     return { ...state, outgoing: { ...state.outgoing, error: `${state.outgoing.error}; ${reason}` } }

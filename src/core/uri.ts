@@ -1,5 +1,14 @@
 /** The addresses of a migration channel: `tcp:host:port`, `unix:path`, `exec:command`, `fd:name`. */
-import { badAddress, noProtocol, unknownIncomingProtocol } from './wording.ts'
+import {
+  alreadyDeferred,
+  badAddress,
+  badIpv6Address,
+  badPort,
+  descriptorNotFound,
+  noProtocol,
+  unknownIncomingProtocol,
+  unresolvedService,
+} from './wording.ts'
 
 /** A parsed address. */
 export type ChannelAddress =
@@ -28,8 +37,39 @@ export const parseUri = (uri: string): ChannelAddress | undefined => {
   return undefined
 }
 
-/** Why a URI cannot be used, in QEMU's words; undefined where it can. */
-export const problemOf = (uri: string, direction: 'outgoing' | 'incoming'): string | undefined => {
-  if (!/^(tcp|unix|exec|fd):/.test(uri)) return direction === 'outgoing' ? noProtocol : unknownIncomingProtocol(uri)
-  return parseUri(uri) === undefined ? badAddress(uri.slice(uri.indexOf(':') + 1)) : undefined
+/** What QEMU's inet_parse says of `host:port`; where that is content, what resolving the port would say. */
+const tcpProblem = (address: string): string | undefined => {
+  if (address.startsWith(':') && !/^:[^,]/.test(address)) return badPort(address)
+  if (address.startsWith('[') && !/^\[[^\]]{1,64}\]:[^,]/.test(address)) return badIpv6Address(address)
+  if (!/^[:[]/.test(address) && !/^[^:]{1,64}:[^,]/.test(address)) return badAddress(address)
+  const [, host = '', port = ''] = /^(\[[^\]]*\]|[^:]*):([^,]*)/.exec(address) ?? []
+  return parseUri(`tcp:${address}`) === undefined ? unresolvedService(host, port) : undefined
+}
+
+/** Why a URI cannot be used, in QEMU's words; undefined where it can. `descriptors` are the names that `fd:` may use. */
+export const problemOf = (
+  uri: string,
+  direction: 'outgoing' | 'incoming',
+  options: { readonly descriptors?: readonly string[]; readonly profile?: '2.11' | '7.2' } = {},
+): string | undefined => {
+  const [, scheme, rest = ''] = /^(tcp|unix|exec|fd):(.*)$/s.exec(uri) ?? []
+  if (scheme === undefined && direction === 'outgoing') return noProtocol
+  if (scheme === undefined)
+    return uri === 'defer' && options.profile !== '7.2' ? alreadyDeferred : unknownIncomingProtocol(uri)
+  if (scheme === 'tcp') return tcpProblem(rest)
+  if (scheme === 'fd') return options.descriptors?.includes(rest) === false ? descriptorNotFound(rest) : undefined
+  return rest === '' ? badAddress(rest) : undefined
+}
+
+/** Whether a URI names a transport at all. QEMU treats one that does not worse than one whose address is wrong. */
+export const namesTransport = (uri: string): boolean => /^(tcp|unix|exec|fd):/.test(uri)
+
+/** Where a process listens, as 7.2 tells it in `query-migrate`; nothing for what is no socket. */
+export const socketAddress = (uri: string): readonly Readonly<Record<string, unknown>>[] => {
+  const address = parseUri(uri)
+  if (address?.transport === 'unix') return [{ path: address.path, type: 'unix' }]
+  if (address?.transport !== 'tcp') return []
+  const { host, port } = address
+  const family = /^[\d.]+$/.test(host) ? { ipv4: true } : host.includes(':') ? { ipv6: true } : {}
+  return [{ port: String(port), ...family, host, type: 'inet' }]
 }

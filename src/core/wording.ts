@@ -4,7 +4,6 @@
  */
 import type { Profile } from '../../machines/index.ts'
 import { parameterFact, type ParameterOutOfRange } from '../qapi/index.ts'
-import type { CoreState } from './core-state.ts'
 
 export const busy = "There's a migration process in progress"
 export const guestWaits = 'Guest is waiting for an incoming migration'
@@ -18,8 +17,25 @@ export const coloOff = "The feature 'colo' is not enabled"
 export const postcopyCannotCancel = 'Postcopy migration in progress, cannot cancel.'
 export const coloCannotCancel = 'COLO in progress, cannot cancel. Use x-colo-lost-heartbeat to leave it'
 export const incomingStarted = 'The incoming migration has already been started'
+export const alreadyDeferred = 'Incoming migration already deferred'
+export const noPausedMigration = 'Cannot resume if there is no paused migration'
+export const recoverOnlyPaused = 'Migrate recover can only be run when postcopy is paused.'
+export const pauseOnlyPostcopy = 'migrate-pause is currently only supported during postcopy-active state'
 export const postcopyWithCompress = 'Postcopy is not currently compatible with compression'
+export const noBlockMigration = 'QEMU compiled without old-style (blk/-b, inc/-i) block migration'
+export const noDisksInColo = 'No disk migration is required in COLO mode'
+export const postcopyWithSharedMemory = 'Postcopy is not compatible with ignore-shared'
+export const zeroCopyNeedsMultifd = 'Zero copy only available for non-compressed non-TLS multifd migration'
+export const preemptNeedsPostcopy = 'Postcopy preempt requires postcopy-ram'
+export const preemptWithCompress = 'Postcopy preempt not compatible with compress'
+export const multifdWithCompress = 'Multifd is not compatible with compress'
 export const optionsConflict = 'Command options are incompatible with current migration capabilities'
+export const argumentsNotObject = "QMP input member 'arguments' must be an object"
+export const ioError = 'An IO error has occurred'
+export const downtimeSeconds = "Parameter 'downtime_limit' expects an integer in the range of 0 to 2000 seconds"
+export const replicationStarted = 'Block replication is running or done'
+export const replicationNotRunning = 'Block replication is not running'
+export const replicationBroken = 'I/O error occurred'
 export const failoverOnlyStops = "Parameter 'failover' is only for stopping replication"
 
 export const notExpectedState = (current: string): string => `Migration not in expected state: ${current}`
@@ -33,11 +49,28 @@ export const notIncoming = (profile: Profile): string =>
 
 export const unknownIncomingProtocol = (uri: string): string => `unknown migration protocol: ${uri}`
 export const badAddress = (address: string): string => `error parsing address '${address}'`
+export const badPort = (address: string): string => `error parsing port in address '${address}'`
+export const badIpv6Address = (address: string): string => `error parsing IPv6 address '${address}'`
+export const unresolvedService = (host: string, port: string): string =>
+  `address resolution failed for ${host}:${port}: Servname not supported for ai_socktype`
+export const descriptorNotFound = (name: string): string => `File descriptor named '${name}' has not been found`
+export const noCredentials = (name: string): string => `No TLS credentials with id '${name}'`
+export const unableToOpen = (path: string, reason: string): string => `Unable to open ${path}: ${reason}`
+export const snapshotWith = (capability: string): string => `Background-snapshot is not compatible with ${capability}`
+export const notSpice = (profile: Profile): string =>
+  `Parameter 'protocol' expects ${profile === '7.2' ? "'spice'" : 'spice'}`
+export const replicationMode = (needed: number, got: number): string =>
+  `The parameter mode's value is invalid, needs ${needed}, but got ${got}`
+
+/** 7.2 refuses an announce-step of 0 and says that 0 would do. */
+const statedMinimum = (error: ParameterOutOfRange): string =>
+  error.parameter === 'announce-step' ? '0' : String(error.minimum)
 
 /** A parameter out of range, in the wording of the profile. */
 export const outOfRange = (profile: Profile, error: ParameterOutOfRange): string => {
   const fact = parameterFact(error.parameter, profile)
-  const range = `${error.minimum} to ${fact?.statedMaximum ?? error.maximum}`
+  const minimum = fact?.minimum === 'cpu-throttle-initial' ? 'cpu_throttle_initial' : statedMinimum(error)
+  const range = `${minimum} to ${fact?.statedMaximum ?? error.maximum}`
   const subject = `Parameter '${error.errorName}' expects`
   switch (fact?.rangeError) {
     case 'invalid-range':
@@ -63,6 +96,6 @@ export const outOfRange = (profile: Profile, error: ParameterOutOfRange): string
 /** Whether `migrate` is refused because a run is going on: the statuses of QEMU's migration_is_running and its like. */
 export const isBusy = (status: string): boolean => !['none', 'completed', 'failed', 'cancelled'].includes(status)
 
-/** Texts that depend on the state alone. */
-export const migrateRefusal = (state: CoreState, status: string, guest: string): string =>
+/** Why `migrate` is refused by status and run state. */
+export const migrateRefusal = (status: string, guest: string): string =>
   isBusy(status) ? busy : guest === 'inmigrate' ? guestWaits : guest === 'postmigrate' ? guestLeft : busy

@@ -8,6 +8,7 @@ import { Transport, type Connection } from '../channel/transport.ts'
 import {
   incomingStatus,
   outgoingStatus,
+  runState,
   start,
   step,
   type CoreInput,
@@ -21,6 +22,7 @@ import {
   type OutgoingNews,
 } from '../core/index.ts'
 import { DataPlane, type EngineHandle } from './data-plane.ts'
+import { deviceFile, writeDeviceFile, type DeviceFileError } from './device-file.ts'
 import { globalState, guestState, guestStateOf, IDENTITY_BYTES } from './dialect.ts'
 import type { GuestHost } from './guest-host.ts'
 import { answerQuestion, inquire, readQuestion } from './inquiry.ts'
@@ -69,6 +71,8 @@ export interface MigrationProcessOptions extends Omit<CoreOptions, 'supportedCap
    * taken over. Default: nobody can tell.
    */
   readonly fence?: Effect.Effect<boolean>
+  /** Writes the file of xen-save-devices-state. Default: a file of this machine. */
+  readonly writeFile?: (filename: string, bytes: Uint8Array) => Effect.Effect<void, DeviceFileError>
   /** Names a run to its destination; 16 bytes. Default: random. */
   readonly identity?: () => Uint8Array
 }
@@ -297,6 +301,7 @@ export const makeMigrationProcess = (
             .pipe(
               Effect.map((listener) => {
                 Deferred.doneUnsafe(address, Effect.succeed(listener.uri))
+                tell({ type: 'incoming.bound', uri: listener.uri, run: run.number })
               }),
               Effect.catch((error) => {
                 tell({ type: 'incoming.listen-failed', reason: error.message, run: run.number })
@@ -391,6 +396,24 @@ export const makeMigrationProcess = (
         yield* Deferred.succeed(taken, undefined)
       })
 
+    /** The state is read here and now, while the guest stands still; only the writing takes its time. */
+    const saveDevices = (intent: Extract<Intent, { type: 'save-devices' }>) =>
+      Effect.gen(function* () {
+        const running = runState(yield* Ref.get(current)) === 'running'
+        const devices = [globalState(running ? 'running' : 'paused'), guestState(yield* guest.saveState)]
+        const { writeFile = writeDeviceFile } = options
+        const { run } = intent
+        yield* beside(
+          scope,
+          writeFile(intent.filename, deviceFile(devices)).pipe(
+            Effect.match({
+              onSuccess: () => tell({ type: 'devices.saved', run }),
+              onFailure: ({ at, reason }) => tell({ type: 'devices.save-failed', at, reason, run }),
+            }),
+          ),
+        )
+      })
+
     const perform = (intent: Intent): Effect.Effect<void> => {
       switch (intent.type) {
         case 'open-channel':
@@ -429,6 +452,11 @@ export const makeMigrationProcess = (
           return options.images?.acquire ?? Effect.void
         case 'release-images':
           return options.images?.release ?? Effect.void
+        case 'save-devices':
+          return saveDevices(intent)
+        // No guest of this runtime has disks; the core asks nodes that a host has named, and it names none.
+        case 'replicate':
+          return Effect.void
         case 'quit':
           return Effect.asVoid(Deferred.succeed(ended, undefined))
       }
@@ -442,6 +470,14 @@ export const makeMigrationProcess = (
         else yield* Deferred.fail(job.answer, result.refused)
       })
 
+    /** Commands that are answered by a later fact, by the core's ticket. */
+    const waiting = new Map<number, Job>()
+    const askerOf = (job: Job, ticket: number | undefined): Job => {
+      const asker = ticket === undefined ? undefined : waiting.get(ticket)
+      if (ticket !== undefined) waiting.delete(ticket)
+      return asker ?? job
+    }
+
     const deliver = (job: Job, output: CoreOutput, nowMillis: number): Effect.Effect<void> => {
       switch (output.type) {
         case 'intent':
@@ -449,13 +485,16 @@ export const makeMigrationProcess = (
         case 'event':
           return Effect.asVoid(PubSub.publish(outputs, { kind: 'event', atMillis: nowMillis, event: output.event }))
         case 'reply':
-          return answer(job, { value: output.value })
+          return answer(askerOf(job, output.ticket), { value: output.value })
         case 'refusal': {
-          const command = job.input.type === 'command' ? job.input.name : ''
-          return answer(job, {
+          const asker = askerOf(job, output.ticket)
+          const command = asker.input.type === 'command' ? asker.input.name : ''
+          return answer(asker, {
             refused: new CommandRefused({ command, class: output.class, desc: output.desc }),
           })
         }
+        case 'deferred':
+          return Effect.sync(() => void waiting.set(output.ticket, job))
         case 'unexpected':
           return Effect.logDebug(`fact ${output.fact} of run ${output.run} is not taken in ${output.state}`)
       }

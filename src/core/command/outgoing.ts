@@ -1,0 +1,137 @@
+/** The commands of the side that sends its guest. Source: reference of the semantics, 4.7, 4.9, 4.10, 4.12. */
+import {
+  hasQuirk,
+  incomingStatus,
+  isOn,
+  outgoingStatus,
+  runState,
+  type CoreState,
+  type OutgoingRun,
+} from '../core-state.ts'
+import { accepts, decide, type Step } from '../decide.ts'
+import { countedSoFar } from '../figures.ts'
+import { migrationInfo } from '../migration-info.ts'
+import { refuse, type Refusal } from '../output.ts'
+import { transferParameters } from '../parameters.ts'
+import { namesTransport, problemOf } from '../uri.ts'
+import * as wording from '../wording.ts'
+import { blockRefusal } from './capabilities.ts'
+import { done, refused, replied, unsupported, type Arguments, type Command, type CommandTable } from './call.ts'
+
+const migrate: Command = (state, given, nowMillis) => {
+  if (given['resume'] === true) return resume(state)
+  const event = { type: 'migrate' } as const
+  if (!accepts(state, event)) return refused(state, wording.migrateRefusal(outgoingStatus(state), runState(state)))
+  const [blocker] = state.equipment.blockers
+  if (blocker !== undefined) return refused(state, blocker)
+  const withBlock = given['blk'] === true || given['inc'] === true
+  const conflict = withBlock ? optionsRefusal(state) : undefined
+  if (conflict !== undefined) return refused(state, conflict)
+  const uri = String(given['uri'])
+  const begun = withNewRun(withBlock ? withOptions(state, given) : state, runTo(state, uri, given, nowMillis))
+  const problem = problemOf(uri, 'outgoing', state.equipment)
+  if (problem !== undefined) return refusedUri(state, begun, problem, nowMillis)
+  const credentials = missingCredentials(state)
+  return credentials === undefined ? done(begun, event, nowMillis) : refused(state, credentials)
+}
+
+/** Only a postcopy whose channel broke can be resumed, and no runtime carries out postcopy yet. */
+const resume = (state: CoreState): Step =>
+  outgoingStatus(state) === 'postcopy-paused'
+    ? unsupported(state, 'migrate resume')
+    : refused(state, wording.noPausedMigration)
+
+/** QEMU finds out when the channel stands, and fails the run; a run that cannot succeed is not begun here. */
+export const missingCredentials = (state: CoreState): string | undefined => {
+  const name = state.parameters['tls-creds']
+  return typeof name === 'string' && name !== '' && !state.equipment.tlsCredentials.includes(name)
+    ? wording.noCredentials(name)
+    : undefined
+}
+
+const optionsRefusal = (state: CoreState): Refusal | string | undefined => {
+  if (state.profile === '7.2' && isOn(state, 'x-colo')) return wording.noDisksInColo
+  if (isOn(state, 'block') || state.parameters['block-incremental'] === true) return wording.optionsConflict
+  return blockRefusal(state)
+}
+
+/** `blk` and `inc` are the capability `block` and the parameter `block-incremental`, for one run. */
+const withOptions = (state: CoreState, given: Arguments): CoreState => ({
+  ...state,
+  capabilities: { ...state.capabilities, block: true },
+  parameters: given['inc'] === true ? { ...state.parameters, 'block-incremental': true } : state.parameters,
+})
+
+const runTo = (state: CoreState, uri: string, given: Arguments, nowMillis: number): OutgoingRun => ({
+  uri,
+  startedMillis: nowMillis,
+  setupMillis: 0,
+  expectedDowntimeMillis: transferParameters(state).downtimeLimitMillis,
+  ...(given['blk'] === true || given['inc'] === true ? { temporary: { incremental: given['inc'] === true } } : {}),
+})
+
+const withNewRun = (state: CoreState, outgoing: OutgoingRun): CoreState => ({
+  ...state,
+  ...countedSoFar(state),
+  outgoingNumber: state.outgoingNumber + 1,
+  outgoing,
+})
+
+/** A URI that cannot be used changes nothing. QEMU publishes setup and failed first (quirk q6). */
+const refusedUri = (state: CoreState, begun: CoreState, problem: string, nowMillis: number): Step => {
+  if (!hasQuirk(state, 'q6')) return refused(state, problem)
+  const isNamed = namesTransport(begun.outgoing?.uri ?? '')
+  const run = begun.outgoing
+  const told: CoreState = isNamed && run !== undefined ? { ...begun, outgoing: { ...run, error: problem } } : begun
+  const [setup, first] = decide(told, { type: 'migrate' }, nowMillis)
+  const [failed, second] = decide(setup, { type: 'outgoing.refused' }, nowMillis)
+  const [ended, third] = decide(failed, { type: 'outgoing.ended' }, nowMillis)
+  const events = [...first, ...second, ...third].filter((output) => output.type === 'event')
+  const keepsBlock = !isNamed && hasQuirk(state, 's2')
+  const { capabilities, parameters } = keepsBlock ? begun : ended
+  return [{ ...ended, capabilities, parameters }, [...events, refuse(problem)]]
+}
+
+/**
+ * Success wherever a cancel has an effect or nothing is left to cancel. Where it is impossible to honour (the
+ * destination runs the guest) it is refused, so that success always means: ends cancelled, or completed if it came too
+ * late (I6).
+ */
+const migrateCancel: Command = (state, _given, nowMillis) => {
+  const event = { type: 'migrate_cancel' } as const
+  if (accepts(state, event)) return done(state, event, nowMillis)
+  const status = outgoingStatus(state)
+  if (status.startsWith('postcopy-')) return refused(state, wording.postcopyCannotCancel)
+  if (status === 'colo') return refused(state, wording.coloCannotCancel)
+  return replied(state)
+}
+
+/** Accepts the name of whatever status is current, as QEMU does, and acts in pre-switchover only. */
+const migrateContinue: Command = (state, given, nowMillis) => {
+  const current = outgoingStatus(state)
+  const event = { type: 'migrate-continue' } as const
+  if (given['state'] !== current) return refused(state, wording.notExpectedState(current))
+  return accepts(state, event) ? done(state, event, nowMillis) : replied(state)
+}
+
+const migrateStartPostcopy: Command = (state, _given, nowMillis) => {
+  if (!isOn(state, 'postcopy-ram')) return refused(state, wording.postcopyOff)
+  const event = { type: 'migrate-start-postcopy' } as const
+  return accepts(state, event) ? done(state, event, nowMillis) : refused(state, wording.postcopyTooEarly)
+}
+
+/** 7.2 only: breaks the channel of a postcopy on purpose. */
+const migratePause: Command = (state) =>
+  outgoingStatus(state) === 'postcopy-active' || incomingStatus(state) === 'postcopy-active'
+    ? unsupported(state, 'migrate-pause')
+    : refused(state, wording.pauseOnlyPostcopy)
+
+/** See the head of this file. */
+export const outgoingCommands: CommandTable = {
+  migrate,
+  migrate_cancel: migrateCancel,
+  'migrate-continue': migrateContinue,
+  'migrate-start-postcopy': migrateStartPostcopy,
+  'migrate-pause': migratePause,
+  'query-migrate': (state, _given, nowMillis) => replied(state, migrationInfo(state, nowMillis)),
+}
