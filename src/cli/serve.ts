@@ -1,0 +1,141 @@
+/**
+ * `switchover serve`: one end of a migration behind a QMP socket, a double of QEMU for whoever speaks QMP. It holds a
+ * guest, or waits for one, until it is told to quit.
+ */
+import { Console, Effect, Option, Stream } from 'effect'
+import { Command, Flag } from 'effect/cli'
+import { quirks as knownQuirks, type Profile, type QuirkId } from '../../machines/index.ts'
+import { outgoingStatus } from '../core/index.ts'
+import { parseQmpAddress } from '../qmp/address.ts'
+import { qmpServer } from '../qmp/server.ts'
+import { makeMigrationProcess, type MigrationProcess } from '../transfer/migration-process.ts'
+import { Failure, WrongUsage } from './failure.ts'
+import { hostCommands, loadFailed } from './incoming-end.ts'
+import { bootStage, guestProgram, guestSpec, realPlatform, setStage } from './stage.ts'
+
+interface Options {
+  readonly qmp: string
+  readonly guest: string
+  readonly incoming: Option.Option<string>
+  readonly profile: Profile
+  readonly quirk: readonly string[]
+  readonly name: Option.Option<string>
+  readonly paused: boolean
+  readonly json: boolean
+}
+
+/** How long a migration that is cancelled because this process has to end may take to wind down. */
+const CANCEL_PATIENCE = '5 seconds'
+
+const isOver = (status: string): boolean => ['none', 'completed', 'failed', 'cancelled'].includes(status)
+
+const isQuirk = (id: string): id is QuirkId => knownQuirks.some((quirk) => quirk.id === id)
+
+const quirksOf = (asked: readonly string[], profile: Profile): Effect.Effect<readonly QuirkId[], WrongUsage> =>
+  Effect.gen(function* () {
+    const stray = asked.find((id) => id !== 'all' && !isQuirk(id))
+    if (stray !== undefined) {
+      const known = knownQuirks.map(({ id }) => id).join(', ')
+      return yield* new WrongUsage({ reason: `--quirk: expected all or one of ${known}; found ${stray}` })
+    }
+    if (!asked.includes('all')) return asked.filter(isQuirk)
+    return knownQuirks.filter(({ profiles }) => profiles.some((one) => one === profile)).map(({ id }) => id)
+  })
+
+/** Who ends this process must not leave a migration half done. */
+const cancelAndWait = (migration: MigrationProcess) =>
+  migration.execute('migrate_cancel').pipe(
+    Effect.andThen(
+      migration.states.pipe(
+        Stream.filter((state) => isOver(outgoingStatus(state))),
+        Stream.take(1),
+        Stream.runDrain,
+      ),
+    ),
+    Effect.timeoutOption(CANCEL_PATIENCE),
+    Effect.ignore,
+  )
+
+const announce = (options: Options, kind: 'qmp' | 'incoming', address: string) => {
+  const text = kind === 'qmp' ? `QMP on ${address}` : `waiting for a migration on ${address}`
+  return Effect.andThen(
+    Console.error(`switchover: ${text}`),
+    options.json ? Console.log(JSON.stringify({ [kind]: address })) : Effect.void,
+  )
+}
+
+const run = Effect.fn('serve')(function* (options: Options) {
+  const { profile } = options
+  if (parseQmpAddress(options.qmp) === undefined)
+    return yield* new WrongUsage({ reason: `--qmp: expected unix:PATH or tcp:HOST:PORT, found ${options.qmp}` })
+  const quirks = yield* quirksOf(options.quirk, profile)
+  const spec = yield* guestSpec(options.guest)
+  const incoming = Option.getOrUndefined(options.incoming)
+  const stage = yield* setStage(yield* guestProgram(spec, incoming === undefined))
+  if (incoming === undefined) bootStage(stage)
+  const migration = yield* makeMigrationProcess({
+    guest: stage.guest,
+    profile,
+    quirks,
+    autostart: !options.paused,
+    ...(incoming === undefined ? {} : { incoming: 'defer' }),
+  })
+  if (incoming !== undefined && incoming !== 'defer')
+    yield* migration
+      .execute('migrate-incoming', { uri: incoming })
+      .pipe(Effect.mapError(({ desc }) => new Failure({ reason: `-incoming ${incoming}: ${desc}` })))
+  const server = yield* qmpServer(migration, {
+    address: options.qmp,
+    profile,
+    extra: hostCommands(stage, migration),
+    ...Option.match(options.name, { onNone: () => ({}), onSome: (name) => ({ name }) }),
+  })
+  yield* announce(options, 'qmp', server.address)
+  if (incoming !== undefined)
+    yield* Effect.forkScoped(Effect.flatMap(migration.address, (address) => announce(options, 'incoming', address)))
+  yield* Effect.raceFirst(migration.ended, loadFailed(migration)).pipe(
+    Effect.onInterrupt(() => cancelAndWait(migration)),
+  )
+})
+
+/** The subcommand. */
+export const serve = Command.make(
+  'serve',
+  {
+    qmp: Flag.String('qmp').pipe(
+      Flag.withDescription('where to listen: unix:PATH or tcp:HOST:PORT; port 0: any that is free'),
+      Flag.withDefault('tcp:127.0.0.1:0'),
+    ),
+    guest: Flag.String('guest').pipe(
+      Flag.withDescription('as for migrate'),
+      Flag.withDefault('write:size=16M,working-set=1M,rate=1000'),
+    ),
+    incoming: Flag.String('incoming').pipe(
+      Flag.withDescription('wait for a guest: at this URI, or where migrate-incoming says (defer)'),
+      Flag.optional,
+    ),
+    profile: Flag.Literals('profile', ['2.11', '7.2']).pipe(
+      Flag.withDescription('the version of QEMU to be a double of'),
+      Flag.withDefault('2.11' as const),
+    ),
+    quirk: Flag.String('quirk').pipe(
+      Flag.withDescription('a known defect of that QEMU to show, by its id, or all; may be repeated'),
+      Flag.atLeast(0),
+    ),
+    name: Flag.String('name').pipe(Flag.withDescription('what query-name answers'), Flag.optional),
+    paused: Flag.Boolean('paused').pipe(
+      Flag.withAlias('S'),
+      Flag.withDescription('do not start the guest'),
+      Flag.withDefault(false),
+    ),
+    json: Flag.Boolean('json').pipe(
+      Flag.withDescription('the addresses on stdout, one JSON line each'),
+      Flag.withDefault(false),
+    ),
+  },
+  (options) => run(options).pipe(Effect.scoped, Effect.provide(realPlatform)),
+).pipe(
+  Command.withDescription(
+    'One end of a migration behind a QMP socket, until quit: exit code 0, or 1 when an incoming migration has failed',
+  ),
+)
