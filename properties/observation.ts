@@ -182,3 +182,7 @@ export const linesOf = <K extends Seen['kind']>(
 /** The parties, in the order in which they were started. */
 export const partiesOf = (observation: Observation): readonly Party[] =>
   observation.end.parties.map(({ party }) => party)
+
+/** Whether a party's host lost power: from then on nobody can hold it to anything. */
+export const hasCrashed = (observation: Observation, party: Party): boolean =>
+  observation.end.parties.some((each) => each.party === party && each.crashed)

@@ -8,7 +8,7 @@ export const plans: readonly Plan[] = [
   { ...defaultPlan, pause: true },
   { ...defaultPlan, seed: 7, capacityBytes: 4096, latencyMillis: 7, pagesPerSecond: 900 },
   { ...defaultPlan, maxBandwidth: 0, latencyMillis: 0, capacityBytes: 1 << 20 },
-  { ...defaultPlan, pagesPerSecond: 2000, workingSetPages: 32, downtimeLimitMillis: 5, fence: true },
+  { ...defaultPlan, pagesPerSecond: 2000, workingSetPages: 24, downtimeLimitMillis: 5, fence: true },
   { ...defaultPlan, pagesPerSecond: 0, maxBandwidth: 200_000 },
   { ...defaultPlan, fence: true, pause: true, latencyMillis: 20 },
   { ...defaultPlan, mismatch: true },

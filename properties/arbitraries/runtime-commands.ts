@@ -173,7 +173,12 @@ const anyState = fc.constantFrom(
 const act = (arbitrary: fc.Arbitrary<RuntimeAction>): fc.Arbitrary<RuntimeCommand> =>
   arbitrary.map((action) => new RuntimeCommand(action))
 
-const advance = fc.oneof(fc.integer({ min: 1, max: 30 }), fc.integer({ min: 30, max: 500 }))
+/** Milliseconds: within a pass, about a pass, and long enough for a whole run. */
+const advance = fc.oneof(
+  fc.integer({ min: 1, max: 20 }),
+  fc.integer({ min: 20, max: 90 }),
+  fc.integer({ min: 90, max: 400 }),
+)
 
 const migrateAction = fc.constant<RuntimeAction>({ do: 'migrate' })
 const advanceAction = advance.map<RuntimeAction>((millis) => ({ do: 'advance', millis }))
@@ -184,19 +189,15 @@ const cancelAction = fc.constant<RuntimeAction>({ do: 'cancel' })
  * end it come more than once: two runs in a row are where most bugs of reset are.
  */
 export const runtimeCommands: fc.Arbitrary<RuntimeCommand>[] = [
-  act(migrateAction),
-  act(advanceAction),
-  act(cancelAction),
-  act(migrateAction),
-  act(advanceAction),
-  act(migrateAction),
-  act(advanceAction),
+  ...Array.from({ length: 4 }, () => [act(migrateAction), act(advanceAction), act(cancelAction)]).flat(),
   act(fc.constantFrom('pre-switchover', 'active').map<RuntimeAction>((state) => ({ do: 'continue', state }))),
   act(running.map<RuntimeAction>((call) => ({ do: 'command', to: 'source', call }))),
-  act(running.map<RuntimeAction>((call) => ({ do: 'command', to: 'destination', call }))),
   act(
     fc
-      .record({ to: fc.constantFrom('source' as const, 'destination' as const), call: invalidCommand })
+      .record({
+        to: fc.constantFrom('source' as const, 'destination' as const),
+        call: fc.oneof(running, invalidCommand),
+      })
       .map<RuntimeAction>(({ to, call }) => ({ do: 'command', to, call })),
   ),
   act(fc.tuple(running, running).map<RuntimeAction>(([first, second]) => ({ do: 'race', first, second }))),
@@ -211,7 +212,11 @@ export const runtimeCommands: fc.Arbitrary<RuntimeCommand>[] = [
       })
       .map<RuntimeAction>((cut) => ({ do: 'cut-at', ...cut })),
   ),
-  act(fc.constantFrom('destination' as const, 'source' as const).map<RuntimeAction>((who) => ({ do: 'crash', who }))),
-  act(fc.boolean().map<RuntimeAction>((on) => ({ do: 'refuse', on }))),
-  act(fc.boolean().map<RuntimeAction>((on) => ({ do: 'freeze', on }))),
+  act(
+    fc.oneof(
+      fc.constantFrom('destination' as const, 'source' as const).map<RuntimeAction>((who) => ({ do: 'crash', who })),
+      fc.boolean().map<RuntimeAction>((on) => ({ do: 'refuse', on })),
+      fc.boolean().map<RuntimeAction>((on) => ({ do: 'freeze', on })),
+    ),
+  ),
 ]

@@ -10,6 +10,7 @@ import { execute } from './execution.ts'
 import { sequence as anySequence } from './generator.ts'
 import { judge, rejectionText } from './judge.ts'
 import { justificationOf } from './justified.ts'
+import { shrink } from './shrink.ts'
 import { commandCount, stepText, type Sequence } from './step.ts'
 import { formatSequenceToken } from './sequence-token.ts'
 import type { Transcript } from './transcript.ts'
@@ -96,9 +97,10 @@ const add = (counts: Record<string, number>, what: string, by = 1): void => {
   counts[what] = (counts[what] ?? 0) + by
 }
 
-/** A race has to be run again before it is believed that a shorter sequence does not show it. */
-const SHRINK_ATTEMPTS = 2
+/** How a difference is shortened: a race has to be run again before it is believed that a sequence does not show it. */
+const shrinking = { attempts: 2, candidatesMax: 80 }
 
+/** What a shorter sequence has to show to be the same counterexample. */
 const signatureOf = ({ kind, command = '' }: Difference): string => `${kind} ${kind === 'charts' ? '' : command}`
 
 /** See the head of this file. */
@@ -109,8 +111,6 @@ export const runDifferentialSuite = async (options: DifferentialOptions): Promis
   const quirksSeen: Record<string, number> = {}
   const justified: Record<string, number> = {}
   let done = 0
-  let failing: DifferentialRun | undefined
-  let signature: string | undefined
 
   const note = (run: DifferentialRun) => {
     counts.commands += commandCount(run.sequence)
@@ -121,21 +121,24 @@ export const runDifferentialSuite = async (options: DifferentialOptions): Promis
     for (const [id, uses] of Object.entries(run.justified)) add(justified, id, uses)
     options.onRun?.(++done)
   }
-  const attempt = async (sequence: Sequence): Promise<void> => {
-    const shrinking = failing !== undefined
-    for (let count = 0; count < (shrinking ? SHRINK_ATTEMPTS : 1); count++) {
+  const search = async (): Promise<DifferentialRun | undefined> => {
+    const sequences = replay === undefined ? fc.sample(anySequence, { numRuns: runs, seed }) : [replay]
+    for (const sequence of sequences) {
       const run = await runDifferential(options, sequence)
-      if (!shrinking) note(run)
-      const first = run.unjustified.find((one) => signature === undefined || signatureOf(one) === signature)
+      note(run)
+      const [first] = run.unjustified
       if (first === undefined) continue
-      signature = signatureOf(first)
-      failing = run
-      throw new Error(`${first.kind}: qemu ${first.qemu}, double ${first.double}`)
+      if (replay !== undefined) return run
+      const signature = signatureOf(first)
+      const shows = async (candidate: Sequence): Promise<DifferentialRun | undefined> => {
+        const again = await runDifferential(options, candidate)
+        return again.unjustified.some((one) => signatureOf(one) === signature) ? again : undefined
+      }
+      return (await shrink(sequence, run, shows, shrinking)).found
     }
+    return undefined
   }
-  if (replay === undefined) await fc.check(fc.asyncProperty(anySequence, attempt), { numRuns: runs, seed })
-  else await attempt(replay).catch(() => undefined)
-  const found = failing as DifferentialRun | undefined
+  const found = await search()
   return {
     seed,
     runs: done,

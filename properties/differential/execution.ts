@@ -57,6 +57,13 @@ class Party {
     for (const listener of this.#listeners) listener()
   }
 
+  /** Keeps the greeting alone. */
+  forgetStart(): void {
+    const [greeting] = this.lines.filter(({ message }) => 'QMP' in recordOf(message))
+    this.lines.splice(0, this.lines.length, ...(greeting === undefined ? [] : [greeting]))
+    this.events.length = 0
+  }
+
   /** Whether one of the events comes, from event number `from` on, within so long. */
   comes(events: readonly string[], from: number, patienceMillis: number): Promise<boolean> {
     const holds = () => this.events.slice(from).some((event) => events.includes(event))
@@ -118,11 +125,26 @@ class Execution {
       party.take(direction, message, (performance.now() - this.#begun) / 1000)
     party.session = await this.#peers.start(role, tap)
     this.#parties.push(party)
+    await this.#booted(party, role === 'source' ? 'running' : 'inmigrate')
     const capabilities = [{ capability: 'events', state: true }]
     await party.session.execute('migrate-set-capabilities', { capabilities })
     if (role === 'source')
       await party.session.execute('migrate-set-parameters', { 'max-bandwidth': HOLD_BYTES_PER_SECOND })
     return party
+  }
+
+  /** A process opens its monitor before its guest runs; what it says of that belongs to its start. */
+  async #booted(party: Party, runState: string): Promise<void> {
+    const end = performance.now() + REST_PATIENCE_MILLIS
+    for (;;) {
+      const answer = await party.session.execute('query-status')
+      const status = answer.type === 'return' ? recordOf(answer.value)['status'] : answer.type
+      if (status === runState) break
+      if (answer.type !== 'return' || performance.now() > end)
+        throw new Error(`${party.name}: expected a guest that is ${runState}, found ${String(status)}`)
+      await sleep(POLL_MILLIS)
+    }
+    party.forgetStart()
   }
 
   /** A destination that listens and has not had its migration yet. */

@@ -1,5 +1,5 @@
 /** I13: what events tell is what happened: each step once, in order, none left out. */
-import { linesOf, partiesOf, type Observation, type Party, type StateSeen } from '../observation.ts'
+import { hasCrashed, linesOf, partiesOf, type Observation, type Party, type StateSeen } from '../observation.ts'
 import type { Property, Violation } from '../property.ts'
 import { incomingStatus, outgoingStatus, runState } from '../state-view.ts'
 
@@ -53,7 +53,9 @@ export const eventsAreHistory: Property = {
     ...partiesOf(observation).flatMap((party) => {
       const happened = history(observation, party)
       const events = told(observation, party)
-      const at = Math.max(happened.length, events.length)
+      // What a crashed party had not told yet is lost with it.
+      const [longer, shorter] = [Math.max(happened.length, events.length), Math.min(happened.length, events.length)]
+      const at = hasCrashed(observation, party) ? shorter : longer
       for (let index = 0; index < at; index++)
         if (happened[index] !== events[index])
           return [

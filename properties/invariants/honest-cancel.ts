@@ -1,5 +1,5 @@
 /** I6: a cancel that is accepted cancels, and one that cannot is refused and does nothing. */
-import { linesOf, type CommandSeen, type Observation } from '../observation.ts'
+import { hasCrashed, linesOf, type CommandSeen, type Observation } from '../observation.ts'
 import type { Property, Violation } from '../property.ts'
 import { idleStatuses, isCommitted, outgoingStatus } from '../state-view.ts'
 
@@ -25,6 +25,7 @@ const verdict = (observation: Observation, line: CommandSeen): Violation | undef
   // What came between the question and the answer may have ended the run or committed it.
   if (isCommitted(after) || idleStatuses.has(is)) return undefined
   if (is !== 'cancelling') return `a cancel was accepted and not begun: ${where}, then ${is}`
+  if (hasCrashed(observation, party)) return undefined
   const end = endOf(observation, party, before.outgoingNumber)
   return end === 'cancelled' ? undefined : `a cancel was accepted and the run ended ${end ?? 'never'}: ${where}`
 }

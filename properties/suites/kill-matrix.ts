@@ -1,5 +1,5 @@
 /** Which property notices which seeded bug: mutants down, properties across. */
-import { catalogue } from '../catalogue.ts'
+import { catalogue, type Breach } from '../catalogue.ts'
 import type { Mutant } from '../mutants/mutant.ts'
 
 /** One row: the identifiers of the properties that a mutant breaks. */
@@ -11,19 +11,27 @@ export interface KillRow {
   readonly missed: readonly string[]
 }
 
-/** Takes the matrix, given what a system breaks. */
+/**
+ * Takes the matrix. `trials` makes a system show what it breaks, a trial at a time; a row ends with the trial at which
+ * every property that has to notice has noticed, so it names at least those.
+ */
 export const killMatrix = async <System>(
   mutants: readonly Mutant<System>[],
-  broken: (system: System) => Promise<ReadonlySet<string>>,
+  trials: (system: System) => AsyncIterable<readonly Breach[]>,
 ): Promise<readonly KillRow[]> => {
   const rows: KillRow[] = []
   for (const { id, title, system, killedBy } of mutants) {
-    const kills = await broken(system)
+    const kills = new Set<string>()
+    const missed = () => killedBy.filter((each) => !kills.has(each))
+    for await (const breaches of trials(system)) {
+      for (const { property } of breaches) kills.add(property.id)
+      if (missed().length === 0) break
+    }
     rows.push({
       mutant: id,
       title,
       kills: catalogue.map((property) => property.id).filter((each) => kills.has(each)),
-      missed: killedBy.filter((each) => !kills.has(each)),
+      missed: missed(),
     })
   }
   return rows

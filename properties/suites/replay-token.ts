@@ -36,7 +36,7 @@ export const parseReplayToken = (text: string): ReplayToken | undefined => {
   const fields = new Map(
     rest.split(':').map((field) => [field.slice(0, field.indexOf('=')), field.slice(field.indexOf('=') + 1)] as const),
   )
-  const seed = Number(fields.get('seed'))
+  const seed = Number(fields.get('seed') || Number.NaN)
   if ((suite !== 'core' && suite !== 'runtime') || !Number.isSafeInteger(seed)) return undefined
   const path = fields.get('path')?.replaceAll('.', ':')
   const replayPath = fields.get('replay')?.replaceAll('.', ':')

@@ -43,7 +43,7 @@ export const runtimeScripts: readonly RuntimeScript[] = [
   {
     name: 'cancelled, then again to a fresh destination',
     plan: defaultPlan,
-    actions: [migrate, advance(150), cancel, advance(50), migrate],
+    actions: [migrate, advance(90), cancel, advance(50), migrate],
   },
   {
     name: 'cancelled, then again with other parameters',
@@ -62,7 +62,7 @@ export const runtimeScripts: readonly RuntimeScript[] = [
   {
     name: 'failed, then again to a fresh destination',
     plan: defaultPlan,
-    actions: [migrate, advance(120), { do: 'cut', fate: 'dropped' }, advance(200), migrate],
+    actions: [migrate, advance(80), { do: 'cut', fate: 'dropped' }, advance(200), migrate],
   },
   {
     name: 'cancelled while connecting to a network that stands still',
@@ -72,12 +72,12 @@ export const runtimeScripts: readonly RuntimeScript[] = [
   {
     name: 'a stopped guest, cancelled in pre-switchover',
     plan: paused,
-    actions: [source('stop'), migrate, advance(500), cancel, advance(50)],
+    actions: [source('stop'), migrate, advance(300), cancel, advance(50)],
   },
   {
     name: 'paused, continued',
     plan: paused,
-    actions: [migrate, advance(500), { do: 'continue', state: 'pre-switchover' }],
+    actions: [migrate, advance(300), { do: 'continue', state: 'pre-switchover' }],
   },
   {
     name: 'nobody there',
@@ -104,7 +104,7 @@ export const runtimeScripts: readonly RuntimeScript[] = [
   {
     name: 'a destination that dies',
     plan: defaultPlan,
-    actions: [migrate, advance(100), { do: 'crash', who: 'destination' }],
+    actions: [migrate, advance(60), { do: 'crash', who: 'destination' }],
   },
   {
     name: 'cancelled when the end mark is out',

@@ -77,14 +77,14 @@ export interface Plan {
 
 /** A plan that converges after a few passes. */
 export const defaultPlan: Plan = {
-  pages: 64,
-  workingSetPages: 16,
-  pagesPerSecond: 400,
+  pages: 32,
+  workingSetPages: 12,
+  pagesPerSecond: 300,
   seed: 1,
-  capacityBytes: 16 * 1024,
+  capacityBytes: 8 * 1024,
   latencyMillis: 1,
   maxBandwidth: 1024 * 1024,
-  downtimeLimitMillis: 30,
+  downtimeLimitMillis: 20,
   pause: false,
   fence: false,
   mismatch: false,
@@ -120,7 +120,8 @@ export class RuntimeWorld {
   readonly #scope: Scope.Closeable
   readonly #services: Context.Context<Transport | DataPlane | Scope.Scope>
   readonly #clock: { readonly currentTimeMillisUnsafe: () => number }
-  #lockHolders = new Set<Party>()
+  #commandsBegun = 0
+  #commandsOpen = 0
   /** Called at every new state of the source: where a plan of "at the n-th state do this" hooks in. */
   onSourceState: ((state: CoreState) => Effect.Effect<void>) | undefined
 
@@ -245,7 +246,6 @@ export class RuntimeWorld {
         booted: isSource,
         crashed: false,
       }
-      if (isSource) world.#lockHolders.add(party)
       world.#members.push(made)
       yield* world.#record(made)
       return made
@@ -317,11 +317,13 @@ export class RuntimeWorld {
     })
   }
 
-  #execute(member: Member, name: string, args: unknown, raced = false): Effect.Effect<Answer> {
+  #execute(member: Member, name: string, args: unknown): Effect.Effect<Answer> {
     const world = this
     return Effect.gen(function* () {
       const before = yield* member.process.state
       const atMillis = world.nowMillis
+      const begun = ++world.#commandsBegun
+      const alone = ++world.#commandsOpen === 1
       const answer = yield* member.process.execute(name, args).pipe(
         Effect.map((value): Answer => ({ type: 'reply', value })),
         Effect.catch((refused) =>
@@ -333,6 +335,8 @@ export class RuntimeWorld {
         }),
       )
       const after = yield* member.process.state
+      world.#commandsOpen--
+      const raced = !alone || world.#commandsBegun !== begun
       world.note({
         kind: 'command',
         party: member.party,
@@ -360,9 +364,7 @@ export class RuntimeWorld {
       Effect.gen({ self: this }, function* () {
         const all = Effect.all(
           members.map(([member, name, args]) =>
-            member === undefined || member.crashed
-              ? Effect.void
-              : this.#execute(member, name, args, commands.length > 1),
+            member === undefined || member.crashed ? Effect.void : this.#execute(member, name, args),
           ),
           { concurrency: 'unbounded', discard: true },
         )
@@ -376,7 +378,7 @@ export class RuntimeWorld {
   /** The same from inside: for {@link onSourceState}. */
   commandFromWithin(party: Party, name: string, args?: unknown): Effect.Effect<void> {
     const member = this.member(party)
-    return member === undefined ? Effect.void : Effect.asVoid(this.#execute(member, name, args, true))
+    return member === undefined ? Effect.void : Effect.asVoid(this.#execute(member, name, args))
   }
 
   setCapability(capability: string, state: boolean): Promise<void> {
@@ -570,7 +572,7 @@ export class RuntimeWorld {
     const connection = this.network.connections.length - 1
     const known = this.#shadows.get(connection) ?? new StreamShadow(connection, this.plan.pages)
     this.#shadows.set(connection, known)
-    known.run = Math.max(0, ...[...this.#shadows.values()].map(({ run }) => run)) + 1
+    known.run = Effect.runSync(this.source.process.state).outgoingNumber
     return known
   }
 
