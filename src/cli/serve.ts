@@ -86,7 +86,6 @@ const run = Effect.fn('serve')(function* (options: Options) {
       .pipe(Effect.mapError(({ desc }) => new Failure({ reason: `-incoming ${incoming}: ${desc}` })))
   const server = yield* qmpServer(migration, {
     address: options.qmp,
-    profile,
     extra: hostCommands(stage, migration),
     ...Option.match(options.name, { onNone: () => ({}), onSome: (name) => ({ name }) }),
   })

@@ -142,10 +142,16 @@ const outOfBand: ReadonlySet<string> = new Set(['migrate-pause', 'migrate-recove
 /** Whether a command may overtake others. */
 export const allowsOutOfBand = (profile: Profile, name: string): boolean => profile === '7.2' && outOfBand.has(name)
 
+/** What was built into a process beside what every one has. */
+export interface BuiltIn {
+  /** Block replication. Default false. */
+  readonly replication?: boolean
+}
+
 /** All commands a server of a profile answers: the session's own, and those of the process behind it. */
-export const knownCommands = (profile: Profile): readonly string[] => [
+export const knownCommands = (profile: Profile, builtIn: BuiltIn = {}): readonly string[] => [
   ...Object.keys(sessionCommands[profile]),
-  ...commandNames(profile),
+  ...commandNames(profile, builtIn),
 ]
 
 /** All events a server of a profile can send. */
@@ -258,7 +264,7 @@ class TypeTable {
   }
 }
 
-const makeSchema = (profile: Profile): readonly JsonObject[] => {
+const makeSchema = (profile: Profile, builtIn: BuiltIn): readonly JsonObject[] => {
   const table = new TypeTable(profile)
   const empty = { arguments: nothing, returns: nothing }
   const types: Readonly<Record<string, CommandTypes>> = {
@@ -282,10 +288,10 @@ const makeSchema = (profile: Profile): readonly JsonObject[] => {
     'meta-type': 'event',
     'arg-type': table.nameOf(data),
   }))
-  return [...knownCommands(profile).map(commandEntry), ...eventEntries, ...table.entries]
+  return [...knownCommands(profile, builtIn).map(commandEntry), ...eventEntries, ...table.entries]
 }
 
-const made = new Map<Profile, readonly JsonObject[]>()
+const made = new Map<string, readonly JsonObject[]>()
 
 /**
  * What `query-qmp-schema` answers: one entry a command, an event and a type that one of them needs.
@@ -294,10 +300,11 @@ const made = new Map<Profile, readonly JsonObject[]>()
  * qmpSchema('2.11').find(({ name }) => name === 'migrate-incoming')
  * // { name: 'migrate-incoming', 'ret-type': '0', 'meta-type': 'command', 'arg-type': '…' }
  */
-export const qmpSchema = (profile: Profile): readonly JsonObject[] => {
-  const known = made.get(profile)
+export const qmpSchema = (profile: Profile, builtIn: BuiltIn = {}): readonly JsonObject[] => {
+  const key = `${profile} ${builtIn.replication === true}`
+  const known = made.get(key)
   if (known !== undefined) return known
-  const schema = makeSchema(profile)
-  made.set(profile, schema)
+  const schema = makeSchema(profile, builtIn)
+  made.set(key, schema)
   return schema
 }

@@ -16,7 +16,6 @@ import { NodeSocket, NodeSocketServer } from '@effect/platform-node'
 import { Context, Deferred, Effect, Fiber, Layer, Option, Schema, Semaphore, type Scope } from 'effect'
 import { readerBytes, type Socket, type SocketError } from 'effect/socket/Socket'
 import type { SocketServer } from 'effect/socket/SocketServer'
-import type { Profile } from '../../machines/index.ts'
 import type { MigrationProcess } from '../transfer/migration-process.ts'
 import { parseQmpAddress, socketOptions, type QmpAddress } from './address.ts'
 import { JsonReader, type JsonLimits } from './json-reader.ts'
@@ -37,8 +36,6 @@ export class QmpListenFailed extends Schema.TaggedError<QmpListenFailed>('QmpLis
 export interface QmpServerOptions {
   /** `unix:PATH` or `tcp:HOST:PORT`; port 0: the system chooses one. */
   readonly address: string
-  /** Whose rules and texts; the process has its own profile, which should be the same. Default `2.11`. */
-  readonly profile?: Profile
   /** What `query-name` tells. Default: no name. */
   readonly name?: string
   readonly extra?: ExtraCommands
@@ -115,7 +112,7 @@ const serveClient = (
   closing: Effect.Effect<void>,
 ): Effect.Effect<void, SocketError> =>
   Effect.gen(function* () {
-    const profile = options.profile ?? '2.11'
+    const { profile } = yield* process.state
     const bytesMax = options.outputBytesMax ?? OUTPUT_BYTES_MAX
     const pull = yield* readerBytes(socket)
     const writer = yield* socket.writer
@@ -206,7 +203,7 @@ export const qmpServer = (
  * A running QMP server as a service, for programs that are made of layers.
  *
  * @example
- * const server = QmpServer.layer(process, { address: 'unix:/run/guest.qmp', profile: '7.2' })
+ * const server = QmpServer.layer(process, { address: 'unix:/run/guest.qmp' })
  * const program = Effect.gen(function* () {
  *   const { address } = yield* QmpServer
  *   yield* Console.log(address)

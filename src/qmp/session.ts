@@ -79,6 +79,7 @@ const enabledOf = (profile: Profile, given: JsonObject): Result.Result<boolean, 
 export const openSession = (options: SessionOptions): Effect.Effect<Session, never, Scope.Scope> =>
   Effect.gen(function* () {
     const { process, profile, send, ready = Effect.void, extra = {}, name: guestName } = options
+    const builtIn = { replication: (yield* process.state).replication !== undefined }
     let negotiated = false
     let oobEnabled = false
     const asked = new Map<number, { readonly message: unknown; readonly answered: Deferred.Deferred<void> }>()
@@ -135,11 +136,11 @@ export const openSession = (options: SessionOptions): Effect.Effect<Session, nev
         case 'query-version':
           return versionInfo(profile)
         case 'query-commands':
-          return [...knownCommands(profile), ...Object.keys(extra)].map((known) => ({ name: known }))
+          return [...knownCommands(profile, builtIn), ...Object.keys(extra)].map((known) => ({ name: known }))
         case 'query-events':
           return knownEvents(profile).map((known) => ({ name: known }))
         case 'query-qmp-schema':
-          return qmpSchema(profile)
+          return qmpSchema(profile, builtIn)
         default:
           return guestName === undefined ? {} : { name: guestName }
       }
@@ -159,7 +160,7 @@ export const openSession = (options: SessionOptions): Effect.Effect<Session, nev
         return reply(message, Result.fail(notFound("Expecting capabilities negotiation with 'qmp_capabilities'")))
       const added = Object.hasOwn(extra, name) ? extra[name] : undefined
       if (request.outOfBand && !allowsOutOfBand(profile, name)) {
-        const isKnown = added !== undefined || knownCommands(profile).includes(name)
+        const isKnown = added !== undefined || knownCommands(profile, builtIn).includes(name)
         const refusal = isKnown
           ? generic(`The command ${name} does not support OOB`)
           : notFound(`The command ${name} has not been found`)
