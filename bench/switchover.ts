@@ -46,7 +46,12 @@ const lastDocument = (stdout: string): unknown => {
 
 const run = async ({ sizeBytes, seed, signal }: RunOptions): Promise<Figure> => {
   const guest = `write:seed=${seed},rate=0,size=${sizeBytes / 2 ** 20}M`
-  const child = new Child('switchover', process.execPath, [PROGRAM, 'migrate', '--guest', guest, '--prealloc', '--json'], signal)
+  const child = new Child(
+    'switchover',
+    process.execPath,
+    [PROGRAM, 'migrate', '--guest', guest, '--prealloc', '--json'],
+    signal,
+  )
   try {
     const stdout = await child.rest()
     const exitCode = await child.exit()

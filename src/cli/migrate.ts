@@ -161,10 +161,8 @@ const verify = (stage: Stage, destination: QmpClient) =>
     const last = program.kind === 'image' ? program.recording.steps.length : undefined
     yield* Effect.sleep(RUN_ON)
     let there = yield* askMemory(destination)
-    while (last !== undefined && there.counter < last) {
+    for (const end = last ?? 0; there.counter < end; there = yield* askMemory(destination))
       yield* Effect.sleep(FINISH_POLL)
-      there = yield* askMemory(destination)
-    }
     yield* destination.execute('stop')
     const file = join(directory, 'destination.ram')
     there = yield* askMemory(destination, file)
