@@ -13,15 +13,19 @@ const typeNames: Readonly<Record<string, string>> = {
   bool: 'boolean',
 }
 
-/** Unsigned types are read as 64 bits first: what does not fit there is named so, what only does not fit later by its size. */
-const unsigned = (path: string, expected: string, found: string | undefined): string => {
-  const isInteger = found !== undefined && /^-?\d+$/.test(found) && BigInt(found) < 2n ** 64n
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** Unsigned types are read as 64 bits first; of what fits there, the size that does not is named. Only parameters have them. */
+const unsigned = (path: string, expected: string, given: unknown): string => {
+  const found = isRecord(given) ? given[path] : undefined
+  const isInteger = typeof found === 'bigint' ? found < 2n ** 64n : Number.isSafeInteger(found)
   const sized = isInteger && (expected === 'uint8' || expected === 'uint32')
   return `Parameter '${path}' expects ${sized ? `${expected}_t` : 'uint64'}`
 }
 
 /** The text of a refused argument. */
-const worded = (profile: Profile, error: InvalidArguments): string => {
+const worded = (profile: Profile, error: InvalidArguments, given: unknown): string => {
   const { path, kind, expected, found } = error
   if (kind === 'missing') return `Parameter '${path}' is missing`
   if (kind === 'unexpected') return `Parameter '${path}' is unexpected`
@@ -29,12 +33,9 @@ const worded = (profile: Profile, error: InvalidArguments): string => {
     return profile === '7.2'
       ? `Parameter '${path.slice(path.lastIndexOf('.') + 1)}' does not accept value '${found}'`
       : `Invalid parameter '${found}'`
-  if (['size', 'uint8', 'uint32', 'uint64'].includes(expected)) return unsigned(path, expected, found)
+  if (['size', 'uint8', 'uint32', 'uint64'].includes(expected)) return unsigned(path, expected, given)
   return `Invalid parameter type for '${path}', expected: ${typeNames[expected] ?? expected}`
 }
-
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** The arguments, typed by the schema; or the text of the refusal. Commands of the monitor itself take none. */
 export const checkArguments = (
@@ -45,7 +46,7 @@ export const checkArguments = (
   if (given !== undefined && !isRecord(given)) return argumentsNotObject
   if (isSchemaCommand(profile, name)) {
     const decoded: Result.Result<unknown, InvalidArguments> = decodeArguments(name, given, profile as '2.11')
-    if (Result.isFailure(decoded)) return worded(profile, decoded.failure)
+    if (Result.isFailure(decoded)) return worded(profile, decoded.failure, given)
     return isRecord(decoded.success) ? decoded.success : {}
   }
   const unexpected = isRecord(given) ? Object.keys(given)[0] : undefined
