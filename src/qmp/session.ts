@@ -85,6 +85,7 @@ export const openSession = (options: SessionOptions): Effect.Effect<Session, nev
     const asked = new Map<number, { readonly message: unknown; readonly answered: Deferred.Deferred<void> }>()
     // One request is being worked on, the others wait here.
     const inbox = yield* Queue.bounded<Received, Cause.Done>(IN_FLIGHT_MAX - 1)
+    const overtaking = yield* Queue.bounded<Received, Cause.Done>(IN_FLIGHT_MAX - 1)
 
     const reply = (message: unknown, result: Result.Result<unknown, SessionRefusal>): Effect.Effect<void> =>
       send(
@@ -179,25 +180,27 @@ export const openSession = (options: SessionOptions): Effect.Effect<Session, nev
         : carryOut(received.message, request)
     }
 
-    const worker = yield* Effect.forkScoped(
-      Effect.forever(
-        Effect.gen(function* () {
-          const received = yield* Queue.take(inbox)
-          yield* ready
-          yield* handle(received)
-        }),
-      ).pipe(Effect.ignore),
-    )
+    /** Takes what is in a queue, one after the other, until the queue ends. */
+    const work = (queue: Queue.Queue<Received, Cause.Done>, when: Effect.Effect<void>) =>
+      Effect.gen(function* () {
+        const received = yield* Queue.take(queue)
+        yield* when
+        yield* handle(received)
+      }).pipe(Effect.forever, Effect.ignore, Effect.forkScoped)
+    const workers = [yield* work(inbox, ready), yield* work(overtaking, Effect.void)]
 
     return {
       receive: (message) =>
         Effect.suspend(() => {
           const request = oobEnabled ? requestOf(message, true) : ''
-          return typeof request !== 'string' && request.outOfBand
-            ? carryOut(message, request)
-            : Effect.asVoid(Queue.offer(inbox, { message }))
+          const overtakes = typeof request !== 'string' && request.outOfBand
+          return Effect.asVoid(Queue.offer(overtakes ? overtaking : inbox, { message }))
         }),
       receiveBroken: (broken) => Effect.asVoid(Queue.offer(inbox, { broken })),
-      finish: Effect.andThen(Queue.end(inbox), Fiber.await(worker)).pipe(Effect.asVoid),
+      finish: Queue.end(inbox).pipe(
+        Effect.andThen(Queue.end(overtaking)),
+        Effect.andThen(Fiber.awaitAll(workers)),
+        Effect.asVoid,
+      ),
     }
   })
