@@ -2,13 +2,15 @@
 import { NodeRuntime, NodeServices } from '@effect/platform-node'
 import { Cause, Console, Effect, Exit, Logger, Predicate } from 'effect'
 import { CliError, Command } from 'effect/cli'
+import { check } from './check.ts'
 import { destination } from './destination.ts'
 import { migrate } from './migrate.ts'
 import { replay } from './replay.ts'
+import { serve } from './serve.ts'
 
 const switchover = Command.make('switchover').pipe(
   Command.withDescription('A verified core of VM live migration'),
-  Command.withSubcommands([migrate, replay, destination]),
+  Command.withSubcommands([migrate, serve, replay, check, destination]),
 )
 
 const exitCodeOf = (error: unknown): number =>

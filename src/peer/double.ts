@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Cause, Deferred, Effect, Layer, Queue, Stream, type Scope } from 'effect'
+import { Deferred, Effect, Layer, Queue, Stream, type Cause, type Scope } from 'effect'
 import type { QuirkId } from '../../machines/index.ts'
 import { nodeTransport } from '../channel/node-transport.ts'
 import { incomingStatus } from '../core/index.ts'

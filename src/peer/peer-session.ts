@@ -4,10 +4,7 @@ import { ANSWER_PATIENCE_MILLIS, type Answer, type PeerSession, type PeerTap } f
 import { connectClient, QmpRefusal, type QmpDuplex } from '../qmp/client.ts'
 
 /** Negotiates. The session ends with the scope. */
-export const openPeerSession = (
-  duplex: QmpDuplex,
-  tap: PeerTap,
-): Effect.Effect<PeerSession, Error, Scope.Scope> =>
+export const openPeerSession = (duplex: QmpDuplex, tap: PeerTap): Effect.Effect<PeerSession, Error, Scope.Scope> =>
   Effect.gen(function* () {
     let isGone = false
     const client = yield* connectClient(duplex, tap)

@@ -13,7 +13,7 @@ import { open } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Cause, Effect, Queue, Stream, type Scope } from 'effect'
+import { Effect, Exit, Queue, Result, Scope, Stream, type Cause } from 'effect'
 import type { QmpDuplex } from '../qmp/client.ts'
 import { openPeerSession, PromiseScope } from './peer-session.ts'
 import type { PeerSession, Peers, PeerSystem, PeerTap, Role } from './peer.ts'
@@ -86,13 +86,21 @@ class StderrKeeper {
   }
 }
 
+/** Those that run: none outlives this process, however it ends by itself. */
+const running = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
 /** A process that dies with the scope. */
 const spawned = (args: readonly string[], who: string, stderr: StderrKeeper) =>
   Effect.acquireRelease(
     Effect.sync(() => {
       const child = spawn(QEMU_BINARY, args, { stdio: ['ignore', 'ignore', 'pipe'] })
       child.stderr.setEncoding('utf8').on('data', (chunk: string) => stderr.take(who, chunk))
+      running.add(child)
       child.on('exit', (_code, signal) => {
+        running.delete(child)
         if (signal !== null && signal !== 'SIGKILL') stderr.take(who, `killed by ${signal}\n`)
       })
       child.on('error', (error) => stderr.take(who, `${error.message}\n`))
@@ -166,6 +174,21 @@ const commandLine = (role: Role, socket: string, memory: string, mebibytes: numb
   ...(role === 'source' ? [] : ['-incoming', 'defer']),
 ]
 
+/** Tries once more, with nothing left of the first try. */
+const again = <A>(
+  attempt: Effect.Effect<A, Error, Scope.Scope>,
+  note: (reason: string) => void,
+): Effect.Effect<A, Error, Scope.Scope> =>
+  Effect.gen(function* () {
+    const outer = yield* Effect.scope
+    const inner = yield* Scope.fork(outer)
+    const first = yield* Effect.result(Effect.provideService(attempt, Scope.Scope, inner))
+    if (Result.isSuccess(first)) return first.success
+    note(first.failure.message)
+    yield* Scope.close(inner, Exit.void)
+    return yield* attempt
+  })
+
 /** A live QEMU as a system: every `open` is a fresh pair. */
 export const qemuSystem = (options: QemuOptions = {}): PeerSystem => ({
   name: 'qemu',
@@ -180,13 +203,17 @@ export const qemuSystem = (options: QemuOptions = {}): PeerSystem => ({
     const start = (role: Role, tap: PeerTap): Promise<PeerSession> => {
       const who = `${role} ${++processes}`
       const socket = join(directory, `qmp-${processes}.sock`)
-      return scope.run(
-        Effect.gen(function* () {
-          const child = yield* spawned(commandLine(role, socket, memory, mebibytes), who, stderr)
-          const duplex = yield* duplexOf(yield* connected(socket, child))
-          return yield* openPeerSession(duplex, tap)
+      const attempt = Effect.gen(function* () {
+        const child = yield* spawned(commandLine(role, socket, memory, mebibytes), who, stderr)
+        const duplex = yield* duplexOf(yield* connected(socket, child))
+        return yield* openPeerSession(duplex, tap)
+      }).pipe(
+        Effect.timeoutOrElse({
+          duration: START_PATIENCE_MILLIS,
+          orElse: () => Effect.fail(new Error(`${who}: its monitor does not answer`)),
         }),
       )
+      return scope.run(again(attempt, (reason) => stderr.take(who, `${reason}\n`)))
     }
     return {
       start,

@@ -1,0 +1,253 @@
+/**
+ * `switchover check`: runs property suites against a system. Of a live QEMU two things are asked: does our double behave
+ * as it does (`--property differential`), and which of its known defects can be found (`--property defects`).
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Console, Effect, Option } from 'effect'
+import { Command, Flag } from 'effect/cli'
+import { quirks as quirkTable, type QuirkId } from '../../machines/index.ts'
+import type { Difference } from '../../properties/differential/compare.ts'
+import { findDefect, type DefectResult } from '../../properties/differential/defect-suite.ts'
+import { defects } from '../../properties/differential/defects.ts'
+import { runDifferentialSuite, type DifferentialResult } from '../../properties/differential/differential-suite.ts'
+import { metaOf, recordingText } from '../../properties/differential/judge.ts'
+import { justified, withFlipped } from '../../properties/differential/justified.ts'
+import { parseSequenceToken, type SequenceToken } from '../../properties/differential/sequence-token.ts'
+import type { Transcript } from '../../properties/differential/transcript.ts'
+import { parseReplayToken } from '../../properties/suites/replay-token.ts'
+import { describeCounterexample, type SuiteResult } from '../../properties/suites/result.ts'
+import { runRuntimeSuite } from '../../properties/suites/runtime-suite.ts'
+import { doubleSystem } from '../peer/double.ts'
+import { findQemu, qemuSystem } from '../peer/qemu.ts'
+import { Failure, WrongUsage } from './failure.ts'
+
+interface Options {
+  readonly system: 'qemu' | 'runtime'
+  readonly runs: number
+  readonly seed: number
+  readonly quirk: readonly string[]
+  readonly property: string
+  readonly replay: Option.Option<string>
+  readonly trace: Option.Option<string>
+  readonly patience: number
+  readonly json: boolean
+}
+
+const isQuirk = (id: string): id is QuirkId => quirkTable.some((quirk) => quirk.id === id)
+
+/** A transcript as a scenario's files, for `switchover replay`. */
+const writeScenario = (directory: string, name: string, transcript: Transcript): string => {
+  mkdirSync(directory, { recursive: true })
+  for (const party of transcript.parties)
+    writeFileSync(join(directory, `${name}.${party.name}.jsonl`), recordingText(party))
+  writeFileSync(join(directory, `${name}.meta.json`), `${JSON.stringify(metaOf(transcript))}\n`)
+  return join(directory, `${name}.meta.json`)
+}
+
+const counted = (counts: Readonly<Record<string, number>>): string =>
+  Object.entries(counts)
+    .sort(([, a], [, b]) => b - a)
+    .map(([what, count]) => `${what} ${count}`)
+    .join(', ') || 'none'
+
+const differenceText = ({ kind, step, command, party, qemu, double }: Difference): string =>
+  [
+    `    ${kind}${command === undefined ? '' : ` of ${command}`}${party === undefined ? '' : `, ${party}`}${step === undefined ? '' : `, step ${step + 1}`}`,
+    `      qemu    ${qemu === '' ? '(nothing)' : qemu}`,
+    `      double  ${double === '' ? '(nothing)' : double}`,
+  ].join('\n')
+
+const stepLines = (steps: readonly string[]): readonly string[] =>
+  steps.map((step, index) => `    ${index + 1}. ${step}`)
+
+const describeDifferential = (result: DifferentialResult, version: string): string => {
+  const { counterexample: found, endedEarly } = result
+  return [
+    `differential: the double (profile 7.2) and QEMU ${version}, seed ${result.seed}: ` +
+      `${result.runs} runs, ${result.commands} commands, ${result.stepsCompared} steps compared`,
+    `  ended before the last step: ${endedEarly.race} by a race, ${endedEarly.parted} by a justified difference`,
+    `  statuses rested in: ${counted(result.statuses)}`,
+    `  quirks by which the charts explain QEMU: ${counted(result.quirksSeen)}`,
+    '  justified differences:',
+    ...justified.map(({ id, what }) => `    ${String(result.justified[id] ?? 0).padStart(4)} ${id}: ${what}`),
+    ...(found === undefined
+      ? ['  no unjustified difference']
+      : [
+          `  unjustified difference, ${found.commands} ${found.commands === 1 ? 'command' : 'commands'}:`,
+          ...stepLines(found.steps),
+          ...found.differences.slice(0, 6).map(differenceText),
+          ...(found.lastWords === '' ? [] : [`  QEMU said: ${found.lastWords.trim()}`]),
+          `  again with --replay ${found.token}`,
+        ]),
+  ].join('\n')
+}
+
+const describeDefect = ({ quirk, invariant, property, title, runs, millis, found }: DefectResult): string => {
+  const head = `${quirk} ${invariant} ${property}: ${title}`
+  if (found === undefined) return `${head}\n  not found in ${runs} runs, ${Math.round(millis / 1000)} s`
+  const explained =
+    found.explainedBy.length === 0 ? found.verdict.verdict : `explained by ${found.explainedBy.join(', ')}`
+  return [
+    head,
+    `  found at run ${runs}: ${found.violation}`,
+    `  shortest: ${found.commands} commands (at first ${found.commandsAtFirst}; ${found.candidates} candidates, ${Math.round(millis / 1000)} s); the charts: ${explained}`,
+    ...stepLines(found.steps),
+    `  again with --replay ${found.token}`,
+  ].join('\n')
+}
+
+const withoutTranscripts = (_key: string, value: unknown): unknown =>
+  typeof value === 'object' && value !== null && 'parties' in value && 'lastWords' in value ? undefined : value
+
+const tokenOf = (options: Options): Effect.Effect<SequenceToken | undefined, WrongUsage> => {
+  const text = Option.getOrUndefined(options.replay)
+  if (text === undefined) return Effect.succeed(undefined)
+  const token = parseSequenceToken(text)
+  return token === undefined
+    ? Effect.fail(new WrongUsage({ reason: 'replay: expected a token that check --system qemu has printed' }))
+    : Effect.succeed(token)
+}
+
+const checkDifferential = (options: Options, version: string, token: SequenceToken | undefined) =>
+  Effect.gen(function* () {
+    const unknown = options.quirk.find((id) => !isQuirk(id))
+    if (unknown !== undefined)
+      return yield* new WrongUsage({
+        reason: `quirk: expected one of ${quirkTable.map(({ id }) => id).join(', ')}, found ${unknown}`,
+      })
+    const flipped = token?.flipped ?? options.quirk.filter(isQuirk)
+    const quirks = withFlipped(flipped)
+    const result = yield* Effect.promise(() =>
+      runDifferentialSuite({
+        qemu: qemuSystem(),
+        double: doubleSystem(quirks),
+        quirks,
+        flipped,
+        runs: options.runs,
+        seed: options.seed,
+        ...(token === undefined ? {} : { replay: token.sequence }),
+        onRun: (done) => {
+          if (done % 20 === 0) console.error(`${done} of ${options.runs} runs`)
+        },
+      }),
+    )
+    yield* Console.log(
+      options.json
+        ? JSON.stringify({ property: 'differential', ...result }, withoutTranscripts)
+        : describeDifferential(result, version),
+    )
+    const directory = Option.getOrUndefined(options.trace)
+    const run = result.counterexample?.run
+    if (directory !== undefined && run !== undefined)
+      for (const [name, transcript] of Object.entries({
+        'differential-qemu': run.qemu,
+        'differential-double': run.double,
+      }))
+        yield* Console.error(`recorded ${writeScenario(directory, name, transcript)}`)
+    if (result.counterexample !== undefined) return yield* new Failure({ reason: 'the double is not what QEMU is' })
+  })
+
+const checkDefects = (options: Options, token: SequenceToken | undefined) =>
+  Effect.gen(function* () {
+    const wanted = token?.property ?? options.property
+    const chosen = defects.filter(({ quirk }) => wanted === 'defects' || quirk === wanted)
+    let found = 0
+    for (const defect of chosen) {
+      const result = yield* Effect.promise(() =>
+        findDefect(defect, {
+          systemFor: qemuSystem,
+          runs: options.runs,
+          seed: options.seed,
+          patienceMillis: options.patience * 1000,
+          ...(token === undefined ? {} : { replay: token.sequence }),
+        }),
+      )
+      yield* Console.log(options.json ? JSON.stringify(result, withoutTranscripts) : describeDefect(result))
+      if (result.found === undefined) continue
+      found++
+      const directory = Option.getOrUndefined(options.trace)
+      if (directory !== undefined)
+        yield* Console.error(`recorded ${writeScenario(directory, `qemu-${defect.quirk}`, result.found.transcript)}`)
+    }
+    if (!options.json) yield* Console.log(`${found} of ${chosen.length} known defects of the live QEMU found`)
+    if (found > 0) return yield* new Failure({ reason: `QEMU breaks ${found} of ${chosen.length} invariants` })
+  })
+
+const checkQemu = (options: Options) =>
+  Effect.gen(function* () {
+    const qemu = findQemu()
+    if ('missing' in qemu) return yield* new Failure({ reason: `there is no QEMU to check: ${qemu.missing}` })
+    const token = yield* tokenOf(options)
+    const property = token?.property ?? options.property
+    if (property === 'differential' || property === 'all') return yield* checkDifferential(options, qemu.version, token)
+    if (property === 'defects' || defects.some(({ quirk }) => quirk === property))
+      return yield* checkDefects(options, token)
+    const names = ['differential', 'defects', ...defects.map(({ quirk }) => quirk)]
+    return yield* new WrongUsage({ reason: `property: expected one of ${names.join(', ')}, found ${property}` })
+  })
+
+const describeSuite = (result: SuiteResult): string =>
+  [
+    `${result.suite}: ${result.system}, seed ${result.seed}: ${result.runs} runs`,
+    `  met: ${counted(result.coverage)}`,
+    result.counterexample === undefined ? '  every property held' : describeCounterexample(result.counterexample),
+  ].join('\n')
+
+const checkRuntime = (options: Options) =>
+  Effect.gen(function* () {
+    const text = Option.getOrUndefined(options.replay)
+    const token = text === undefined ? undefined : parseReplayToken(text)
+    if (text !== undefined && token?.suite !== 'runtime')
+      return yield* new WrongUsage({ reason: 'replay: expected a token that check --system runtime has printed' })
+    const { path, replayPath } = token ?? {}
+    const only = token?.only ?? (options.property === 'all' ? undefined : options.property)
+    const result = yield* Effect.promise(() =>
+      runRuntimeSuite({
+        runs: options.runs,
+        seed: token?.seed ?? options.seed,
+        ...(path === undefined ? {} : { path }),
+        ...(replayPath === undefined ? {} : { replayPath }),
+        ...(only === undefined ? {} : { onlyProperty: only }),
+      }),
+    )
+    yield* Console.log(options.json ? JSON.stringify(result) : describeSuite(result))
+    if (result.counterexample !== undefined) return yield* new Failure({ reason: 'a property is violated' })
+  })
+
+export const check = Command.make(
+  'check',
+  {
+    system: Flag.Literals('system', ['runtime', 'qemu']).pipe(
+      Flag.withDescription('runtime: our processes on a simulated network; qemu: a live pair, beside our double'),
+      Flag.withDefault('runtime' as const),
+    ),
+    runs: Flag.Int('runs').pipe(Flag.withDescription('random sequences'), Flag.withDefault(100)),
+    seed: Flag.Int('seed').pipe(Flag.withDescription('the same seed, the same sequences'), Flag.withDefault(1)),
+    quirk: Flag.String('quirk').pipe(
+      Flag.withDescription('flips a quirk of the double: one that QEMU 7.2 has is switched off, another on'),
+      Flag.atLeast(0),
+    ),
+    property: Flag.String('property').pipe(
+      Flag.withDescription(
+        'runtime: one invariant (I1); qemu: differential, defects, or one defect (h1, h3, h4, h7, q6, q8, q13)',
+      ),
+      Flag.withDefault('all'),
+    ),
+    replay: Flag.String('replay').pipe(Flag.withDescription('a token that was printed before'), Flag.optional),
+    trace: Flag.String('trace').pipe(
+      Flag.withDescription('qemu: writes what was found into this directory, as scenarios for switchover replay'),
+      Flag.optional,
+    ),
+    patience: Flag.Int('patience').pipe(
+      Flag.withDescription('qemu: seconds to look for one defect'),
+      Flag.withDefault(180),
+    ),
+    json: Flag.Boolean('json').pipe(Flag.withDescription('one JSON line a property'), Flag.withDefault(false)),
+  },
+  (options) => (options.system === 'qemu' ? checkQemu(options) : checkRuntime(options)),
+).pipe(
+  Command.withDescription(
+    'Run random sequences against a system and hold it to its properties; what breaks one is shortened and replayable',
+  ),
+)
