@@ -7,7 +7,7 @@ import type { ChartEvent } from '../../machines/index.ts'
 import { machineOf, outgoingStatus, pathOf, runState, type CoreState, type OutgoingRun } from './core-state.ts'
 import type { Intent } from './intent.ts'
 import type { CoreOutput } from './output.ts'
-import { transferParameters } from './parameters.ts'
+import { tlsParameters, transferParameters } from './parameters.ts'
 import { pendingSave } from './pending.ts'
 
 /** A new state and what came of it. */
@@ -49,6 +49,7 @@ const intentOf = (action: string, state: CoreState): Intent | undefined => {
         run,
         uri: state.outgoing?.uri ?? '',
         returnPath: state.capabilities['return-path'] === true,
+        ...tlsParameters(state),
       }
     case 'beginSetup':
       return { type: 'begin-setup', run, parameters: transferParameters(state) }
@@ -65,7 +66,7 @@ const intentOf = (action: string, state: CoreState): Intent | undefined => {
     case 'teardown':
       return { type: 'teardown', run }
     case 'listen':
-      return { type: 'listen', run: arrival, uri: state.incoming?.uri ?? '' }
+      return { type: 'listen', run: arrival, uri: state.incoming?.uri ?? '', ...tlsParameters(state) }
     case 'load':
       return { type: 'load', run: arrival }
     case 'acknowledge':

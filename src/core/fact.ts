@@ -23,7 +23,10 @@ export interface DiskFigures {
   readonly total: number
 }
 
-/** The figures of a run so far. What a runtime does not do it leaves out. */
+/**
+ * The figures of a run so far. What a runtime does not do it leaves out. The first report of a run has to come before
+ * `outgoing.setup-done`: from then on `query-migrate` has the member `ram`.
+ */
 export interface Progress {
   readonly ram: MigrationStats
   /** Milliseconds the guest would stand still if it were stopped now. */

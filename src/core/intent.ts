@@ -11,6 +11,12 @@ export interface TransferParameters {
   readonly downtimeLimitMillis: number
 }
 
+/** TLS, where parameter `tls-creds` names credentials that the process has. An empty host name is that of the URI. */
+export interface TlsParameters {
+  readonly credentials: string
+  readonly hostname: string
+}
+
 /** One thing to do. */
 export type Intent =
   /** outgoing.connected or outgoing.connect-failed. */
@@ -20,6 +26,7 @@ export type Intent =
       readonly uri: string
       /** Insist on a way back where a transport may do without (`exec:`, `fd:`): capability `return-path`. */
       readonly returnPath: boolean
+      readonly tls?: TlsParameters
     }
   /** Start the dirty log, write header and section starts: outgoing.setup-done or outgoing.failed. */
   | { readonly type: 'begin-setup'; readonly run: number; readonly parameters: TransferParameters }
@@ -37,7 +44,7 @@ export type Intent =
   /** Enter postcopy (the runtime of this version carries out precopy only). */
   | { readonly type: 'send-package'; readonly run: number }
   /** incoming.bound, then incoming.connected; or incoming.listen-failed. */
-  | { readonly type: 'listen'; readonly run: number; readonly uri: string }
+  | { readonly type: 'listen'; readonly run: number; readonly uri: string; readonly tls?: TlsParameters }
   /** Read the stream: incoming.prepared, incoming.ended, incoming.failed or incoming.lost. */
   | { readonly type: 'load'; readonly run: number }
   /** Tell the source that the guest runs here. */

@@ -8,7 +8,6 @@ import { Transport, type Connection } from '../channel/transport.ts'
 import {
   incomingStatus,
   outgoingStatus,
-  runState,
   start,
   step,
   type CoreInput,
@@ -399,8 +398,8 @@ export const makeMigrationProcess = (
     /** The state is read here and now, while the guest stands still; only the writing takes its time. */
     const saveDevices = (intent: Extract<Intent, { type: 'save-devices' }>) =>
       Effect.gen(function* () {
-        const running = runState(yield* Ref.get(current)) === 'running'
-        const devices = [globalState(running ? 'running' : 'paused'), guestState(yield* guest.saveState)]
+        // Whatever the guest does: the toolstack that loads the file decides when it runs.
+        const devices = [globalState('running'), guestState(yield* guest.saveState)]
         const { writeFile = writeDeviceFile } = options
         const { run } = intent
         yield* beside(
