@@ -93,7 +93,8 @@ export class OutgoingEngine {
   #startedMillis = 0
   #periodMillis = 0
   #periodPages = 0
-  #reportedMillis = 0
+  /** Never before the setup: there is nothing to report yet, least of all that no page remains. */
+  #reportedMillis = Infinity
   #expectedDowntimeMillis = 0
   readonly #figures = { transferred: 0, duplicate: 0, normal: 0, rate: 0, mbps: 0, syncs: 0 }
 

@@ -5,7 +5,14 @@
  */
 import { receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads'
 
-/** A thread of the sources as they are, or of the build. */
+/** A thread's environment: that of the process, without what a test runner or a tracer has every thread import. */
+const environment = (): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(process.env).filter(([name]) => name !== 'NODE_OPTIONS'))
+
+/**
+ * A thread of the sources as they are, or of the build. It starts without the process's own options, as imports among
+ * them would be loaded anew, and a migration waits for that.
+ */
 export const startThread = (
   name: 'engine-thread' | 'guest-thread',
   workerData?: unknown,
@@ -16,6 +23,8 @@ export const startThread = (
     workerData,
     name,
     transferList: [...transferList],
+    execArgv: [],
+    env: environment(),
   })
 }
 
