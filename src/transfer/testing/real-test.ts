@@ -13,6 +13,9 @@ import { inventory, leftovers, type Inventory } from './inventory.ts'
 import type { Services } from './party.ts'
 import { Random, seed } from './seed.ts'
 
+// Much longer than a test takes, for a machine that is busy with something else; the waits give up before, and say why.
+t.setTimeout(110_000)
+
 const platform = Layer.mergeAll(nodeTransport, workerDataPlane)
 
 /** What libuv starts at the first use and keeps is none of ours: a descriptor of /dev/null, and its threads. */

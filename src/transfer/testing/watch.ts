@@ -4,7 +4,7 @@ import { describeState, outgoingStatus, type CoreState } from '../../core/index.
 import type { MigrationProcess } from '../migration-process.ts'
 
 /** Generous: a machine that is busy with something else must not fail a test. */
-const PATIENCE = '20 seconds'
+const PATIENCE = '40 seconds'
 
 /** Ends a wait that takes too long with an error that says what for, and what there was instead. */
 export const within = <A, E, R>(
