@@ -111,13 +111,8 @@ effectTest('over a socket: commands, refusals, events, out-of-band', (t) =>
     const { address, process } = yield* served('7.2')
     const client = yield* connectSocketClient(address, { enable: ['oob'] })
     t.match(client.greeting, { QMP: { capabilities: ['oob'] } })
-    const ready = yield* Deferred.make<void>()
-    const seen = yield* Effect.forkScoped(
-      client.eventStream.pipe(Stream.onStart(Deferred.succeed(ready, undefined)), Stream.take(2), Stream.runCollect),
-    )
-    yield* Deferred.await(ready)
-    // The subscription is made in the same breath as the start is told.
-    yield* Effect.yieldNow
+    const events = Stream.fromSubscription(yield* client.events)
+    const seen = yield* Effect.forkScoped(events.pipe(Stream.map(eventOf), Stream.take(2), Stream.runCollect))
     t.same(yield* client.execute('stop'), {})
     t.match(yield* client.execute('query-status'), { running: false, status: 'paused' })
     t.same(yield* client.execute('cont'), {})
@@ -156,14 +151,14 @@ effectTest('nobody there, no address, a server that is busy: each its own typed 
 effectTest('what is lost is done anew in a new session, until it is done; a refusal is an answer', (t) =>
   Effect.gen(function* () {
     const process = yield* smallProcess()
-    let address = ''
+    const listening = yield* Deferred.make<string>()
     // A server that goes away after the first command that reaches it, and one that stays.
     const restarted = yield* Effect.forkScoped(
       Effect.gen(function* () {
         const first = yield* Effect.scoped(
           Effect.gen(function* () {
             const server = yield* qmpServer(process, { address: 'tcp:127.0.0.1:0' })
-            address = server.address
+            yield* Deferred.succeed(listening, server.address)
             yield* Stream.runDrain(Stream.take(process.events, 1))
             return server.address
           }),
@@ -172,7 +167,7 @@ effectTest('what is lost is done anew in a new session, until it is done; a refu
         yield* Effect.never
       }),
     )
-    while (address === '') yield* Effect.yieldNow
+    const address = yield* Deferred.await(listening)
     let sessions = 0
     const use = withReconnect(address, Schedule.spaced('5 millis'), (client) =>
       Effect.gen(function* () {

@@ -77,7 +77,7 @@ export interface QmpClient {
     args?: PeerArguments<N>,
     options?: O,
   ) => Effect.Effect<PeerReturn<N>, QmpRefusal | QmpBroken | TimeLimit<O>>
-  /** Events from the subscription on. */
+  /** Events from the subscription on, as they stood on the wire: with this, none is missed that a command brings about. */
   readonly events: Effect.Effect<PubSub.Subscription<JsonObject>, never, Scope.Scope>
   /** Events from the time the stream is run on. It ends with the session. */
   readonly eventStream: Stream.Stream<QmpEvent>
