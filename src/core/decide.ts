@@ -3,7 +3,7 @@
  * of the run are kept. Nothing else in the core changes a status.
  */
 import { transition } from 'xstate'
-import type { ChartEvent } from '../../machines/index.ts'
+import type { ChartEvent, ProcessMachine } from '../../machines/index.ts'
 import { machineOf, outgoingStatus, pathOf, runState, type CoreState, type OutgoingRun } from './core-state.ts'
 import type { Intent } from './intent.ts'
 import type { CoreOutput } from './output.ts'
@@ -13,16 +13,28 @@ import { pendingSave } from './pending.ts'
 /** A new state and what came of it. */
 export type Step = readonly [state: CoreState, outputs: readonly CoreOutput[]]
 
+type Snapshot = ReturnType<ProcessMachine['resolveState']>
+
+/** The charts' own form of a state, kept for as long as the state is: making it anew is half of what a step costs. */
+const snapshots = new WeakMap<CoreState['chart'], Snapshot>()
+
+const snapshotOf = (state: CoreState): Snapshot => {
+  const known = snapshots.get(state.chart)
+  if (known !== undefined) return known
+  const made = machineOf(state).resolveState(state.chart)
+  snapshots.set(state.chart, made)
+  return made
+}
+
 /** Whether the charts take an event in this state. */
-export const accepts = (state: CoreState, event: ChartEvent): boolean =>
-  machineOf(state).resolveState(state.chart).can(event)
+export const accepts = (state: CoreState, event: ChartEvent): boolean => snapshotOf(state).can(event)
 
 /** Lets the charts decide, and turns the actions they name into outputs. */
 export const decide = (state: CoreState, event: ChartEvent, nowMillis: number): Step => {
-  const machine = machineOf(state)
-  const [snapshot, actions] = transition(machine, machine.resolveState(state.chart), event)
+  const [snapshot, actions] = transition(machineOf(state), snapshotOf(state), event)
   const before = state
   let next: CoreState = { ...state, chart: { value: snapshot.value, context: snapshot.context } }
+  snapshots.set(next.chart, snapshot)
   const outputs: CoreOutput[] = []
   for (const action of actions) {
     const intent = intentOf(action.type, next)
