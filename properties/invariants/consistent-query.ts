@@ -6,11 +6,19 @@ import { linesOf, type Observation, type Party } from '../observation.ts'
 import type { Property, Violation } from '../property.ts'
 import { reaches } from './status-edges.ts'
 
-/** Every answer to query-migrate that was seen, with where it was seen. */
-export const queriesOf = (
-  observation: Observation,
-): readonly { readonly party: Party; readonly profile: Profile; readonly where: string; readonly info: object }[] => {
-  const profiles = new Map(observation.end.parties.map(({ party, state }) => [party, state.profile]))
+/** An answer to query-migrate, and where it was seen. */
+export interface QuerySeen {
+  readonly party: Party
+  readonly profile: Profile
+  readonly where: string
+  readonly info: object
+  /** Whether the party has sent a guest. One that has only received answers with a status, or in 2.11 with nothing. */
+  readonly hasSent: boolean
+}
+
+/** Every answer to query-migrate that was seen. */
+export const queriesOf = (observation: Observation): readonly QuerySeen[] => {
+  const states = new Map(observation.end.parties.map(({ party, state }) => [party, state]))
   const asked = [
     ...linesOf(observation, 'event').map(({ party, query, atMillis }) => ({ party, query, where: `${atMillis} ms` })),
     ...linesOf(observation, 'command')
@@ -22,28 +30,31 @@ export const queriesOf = (
       })),
     ...observation.end.parties.map(({ party, query }) => ({ party, query, where: 'the end' })),
   ]
-  return asked.flatMap(({ party, query, where }) =>
-    typeof query === 'object' && query !== null
-      ? [{ party, where, info: query, profile: profiles.get(party) ?? '2.11' }]
-      : [],
-  )
+  return asked.flatMap(({ party, query, where }) => {
+    if (typeof query !== 'object' || query === null) return []
+    const state = states.get(party)
+    const hasSent = (state?.outgoingNumber ?? 0) > 0
+    return [{ party, where, info: query, profile: state?.profile ?? '2.11', hasSent }]
+  })
 }
 
 const member = (info: object, name: string): unknown =>
   name in info ? (info as Record<string, unknown>)[name] : undefined
 
-const problems = (info: object, profile: Profile): readonly string[] => {
+const problems = ({ info, profile, hasSent }: QuerySeen): readonly string[] => {
   const schema = commands[profile]['query-migrate'].returns
   if (!Schema.is(schema)(info)) return ['is not of the schema']
   const found: string[] = []
   const [status, total, downtime] = [member(info, 'status'), member(info, 'total-time'), member(info, 'downtime')]
-  if (status === 'completed') {
+  if (status === 'completed' && hasSent) {
     if (!(Number(total) > 0)) found.push(`is completed with total-time ${String(total)}`)
     if (typeof downtime !== 'number') found.push('is completed without a downtime')
     else if (downtime < 0 || downtime > Number(total))
       found.push(`has downtime ${downtime} of total-time ${String(total)}`)
   }
-  if (status === undefined && Object.keys(info).length > 0) found.push('has members and no status')
+  // 7.2 also says why nothing can leave and where it listens, whatever the status.
+  if (profile === '2.11' && status === undefined && Object.keys(info).length > 0)
+    found.push('has members and no status')
   return found
 }
 
@@ -52,8 +63,8 @@ export const consistentQuery: Property = {
   title: 'consistent query',
   text: 'An answer to query-migrate is one picture of one moment: of the schema; completed with its total-time and a downtime no longer than that.',
   check: (observation) =>
-    queriesOf(observation).flatMap(({ party, profile, where, info }) =>
-      problems(info, profile).map((problem) => `query-migrate of ${party} at ${where} ${problem}`),
+    queriesOf(observation).flatMap((seen) =>
+      problems(seen).map((problem) => `query-migrate of ${seen.party} at ${seen.where} ${problem}`),
     ),
 }
 

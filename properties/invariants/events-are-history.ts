@@ -8,13 +8,17 @@ const due = ({ before, after }: StateSeen): readonly string[] => {
   const told = after.capabilities['events'] === true
   const guest = [runState(before), runState(after)] as const
   const stops = guest[0] === 'running' && guest[1] !== 'running' && guest[1] !== 'suspended'
-  const resumes = guest[1] === 'running' && guest[0] !== 'running' && guest[0] !== 'suspended'
+  const resumes = guest[1] === 'running' && guest[0] !== 'running'
+  const status = told && outgoingStatus(before) !== outgoingStatus(after) ? [outgoingStatus(after)] : []
+  // Without a pause QEMU publishes postcopy-active before it stops the guest.
+  const isFirst = outgoingStatus(after) === 'postcopy-active'
   return [
+    ...(isFirst ? status : []),
     ...(stops ? ['STOP'] : []),
     ...(resumes ? ['RESUME'] : []),
     ...(after.incomingNumber > before.incomingNumber ? ['setup'] : []),
     ...(told && incomingStatus(before) !== incomingStatus(after) ? [incomingStatus(after)] : []),
-    ...(told && outgoingStatus(before) !== outgoingStatus(after) ? [outgoingStatus(after)] : []),
+    ...(isFirst ? [] : status),
   ]
 }
 

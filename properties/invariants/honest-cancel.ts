@@ -20,7 +20,9 @@ const verdict = (observation: Observation, line: CommandSeen): Violation | undef
   const [was, is] = [outgoingStatus(before), outgoingStatus(after)]
   const where = `${party} in ${was} at ${atMillis} ms`
   if (answer.type === 'refusal')
-    return is === 'cancelling' ? `a cancel was refused and done all the same: ${where}` : undefined
+    return is === 'cancelling' && was !== 'cancelling'
+      ? `a cancel was refused and done all the same: ${where}`
+      : undefined
   if (answer.type === 'none' || idleStatuses.has(was)) return undefined
   // What came between the question and the answer may have ended the run or committed it.
   if (isCommitted(after) || idleStatuses.has(is)) return undefined

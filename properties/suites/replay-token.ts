@@ -1,8 +1,13 @@
 /** One line that names a failing run: enough to make exactly that run again. */
 
+/** What can be run again: the pair of cores, one core in a storm of facts, the processes. */
+export type Suite = (typeof suites)[number]
+
+const suites = ['core', 'storm', 'runtime'] as const
+
 /** What a token holds. */
 export interface ReplayToken {
-  readonly suite: 'core' | 'runtime'
+  readonly suite: Suite
   readonly seed: number
   /** fast-check's path to the shrunk case. */
   readonly path?: string
@@ -32,12 +37,13 @@ export const formatReplayToken = ({ suite, seed, path, replayPath, only }: Repla
 
 /** Reads a token back, out of a line of other text too; undefined if there is none. */
 export const parseReplayToken = (text: string): ReplayToken | undefined => {
-  const [, suite, rest = ''] = /switchover-check:(core|runtime):(\S+)/.exec(text) ?? []
+  const [, name, rest = ''] = /switchover-check:(\w+):(\S+)/.exec(text) ?? []
   const fields = new Map(
     rest.split(':').map((field) => [field.slice(0, field.indexOf('=')), field.slice(field.indexOf('=') + 1)] as const),
   )
+  const suite = suites.find((each) => each === name)
   const seed = Number(fields.get('seed') || Number.NaN)
-  if ((suite !== 'core' && suite !== 'runtime') || !Number.isSafeInteger(seed)) return undefined
+  if (suite === undefined || !Number.isSafeInteger(seed)) return undefined
   const path = fields.get('path')?.replaceAll('.', ':')
   const replayPath = fields.get('replay')?.replaceAll('.', ':')
   const only = fields.get('only')

@@ -3,7 +3,7 @@ import type { Breach } from '../catalogue.ts'
 
 /** A run that breaks a property, as short as it could be made. */
 export interface Counterexample {
-  /** The commands, one a line. A sequence without a migrate is followed by one. */
+  /** The commands, one a line. */
   readonly commands: readonly string[]
   /** The world they were given in, in short. */
   readonly setting: string

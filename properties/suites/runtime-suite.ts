@@ -6,10 +6,10 @@ import * as fc from 'fast-check'
 import { plan as anyPlan } from '../arbitraries/plans.ts'
 import { perform, runtimeCommands, type RuntimeAction } from '../arbitraries/runtime-commands.ts'
 import { breaches, catalogue, type Breach } from '../catalogue.ts'
-import { linesOf, type Observation } from '../observation.ts'
+import type { Observation } from '../observation.ts'
 import type { Property } from '../property.ts'
-import { idleStatuses, outgoingStatus } from '../state-view.ts'
 import { ourRuntime, RuntimeWorld, type Plan, type RuntimeSystem } from '../worlds/runtime-world.ts'
+import { Coverage } from './coverage.ts'
 import { formatReplayToken } from './replay-token.ts'
 import type { Counterexample, SuiteOptions, SuiteResult } from './result.ts'
 
@@ -31,29 +31,6 @@ export const observeRuntime = async (
   const world = await RuntimeWorld.make(system, plan)
   for (const action of actions) await perform(world, action)
   return world.finish(options)
-}
-
-/** Counts what observations met: how runs ended, and what they went through. */
-export class Coverage {
-  readonly counts: Record<string, number> = {}
-
-  add(observation: Observation): void {
-    const states = linesOf(observation, 'state').filter(({ party }) => party === 'source')
-    const runs = Math.max(0, ...states.map(({ after }) => after.outgoingNumber))
-    this.#count(runs > 1 ? 'two runs or more' : runs === 1 ? 'one run' : 'no run')
-    for (const { before, after } of states) {
-      const status = outgoingStatus(after)
-      if (status !== outgoingStatus(before)) this.#count(idleStatuses.has(status) ? `ended ${status}` : `met ${status}`)
-    }
-    for (const { fault } of linesOf(observation, 'fault')) this.#count(`fault ${fault}`)
-    for (const { answer } of linesOf(observation, 'command')) if (answer.type === 'refusal') this.#count('refusal')
-    if (linesOf(observation, 'event').some(({ event }) => event.event === 'MIGRATION_PASS' && event.data.pass > 3))
-      this.#count('four passes or more')
-  }
-
-  #count(what: string): void {
-    this.counts[what] = (this.counts[what] ?? 0) + 1
-  }
 }
 
 const replayPathOf = (commands: unknown): string | undefined => /replayPath="([^"]*)"/.exec(String(commands))?.[1]
@@ -108,8 +85,9 @@ const counterexampleOf = (
   const [plan, commands] = details.counterexample ?? []
   const replayPath = replayPathOf(commands)
   const [first] = broken
+  const lines = [...(commands ?? [])].map((command) => String(command))
   return {
-    commands: [...(commands ?? [])].map((command) => String(command)),
+    commands: lines.includes('migrate') ? lines : [...lines, 'migrate'],
     setting: planText(plan),
     breaches: broken,
     token: formatReplayToken({

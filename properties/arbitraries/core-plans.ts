@@ -1,0 +1,16 @@
+/** How the cores of a world are started. */
+import * as fc from 'fast-check'
+import { defaultCorePlan, type CorePlan } from '../worlds/core-world.ts'
+
+/** The plans that random sequences run on; the first is the plainest. */
+export const corePlans: readonly CorePlan[] = [
+  defaultCorePlan,
+  { ...defaultCorePlan, pause: true },
+  { ...defaultCorePlan, fence: true },
+  { ...defaultCorePlan, postcopy: true },
+  { ...defaultCorePlan, profile: '7.2' },
+  { ...defaultCorePlan, profile: '7.2', pause: true, postcopy: true },
+]
+
+/** One of them. */
+export const corePlan: fc.Arbitrary<CorePlan> = fc.constantFrom(...corePlans)

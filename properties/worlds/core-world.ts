@@ -1,0 +1,543 @@
+/**
+ * A pair of cores in a world that is nothing but a list of what may happen next. Intents put facts on the list, a test
+ * picks which comes when, channels break in between; so every order that a real world could show is a sequence of picks.
+ * It is pure: no clock, no fiber, and some thousand steps a second.
+ */
+import {
+  start,
+  step,
+  type CoreInput,
+  type CoreOptions,
+  type CoreState,
+  type Fact,
+  type Intent,
+} from '../../src/core/index.ts'
+import type { Step } from '../../src/core/index.ts'
+import type { Fate } from '../../src/channel/simulated-network.ts'
+import type { Observation, Party, Seen } from '../observation.ts'
+import { incomingStatus, isBusy, outgoingStatus, pathOf } from '../state-view.ts'
+
+/** What a core suite drives. A mutant replaces one of these. */
+export interface CoreSystem {
+  readonly name: string
+  readonly start: (options: CoreOptions) => CoreState
+  readonly step: (state: CoreState, input: CoreInput) => Step
+}
+
+/** The core of this package. */
+export const ourCore: CoreSystem = { name: 'switchover', start, step }
+
+/** How the cores of a world are started. */
+export interface CorePlan {
+  readonly profile: '2.11' | '7.2'
+  readonly pause: boolean
+  readonly postcopy: boolean
+  /** The source is told that a destination is dead, when it is. */
+  readonly fence: boolean
+  /** False: the channel has no way back, as a pipe into a command. */
+  readonly returnPath: boolean
+  /** COLO can be switched on. The world of a pair has no checkpoints, so it cannot there. */
+  readonly colo: boolean
+}
+
+/** The plainest world. */
+export const defaultCorePlan: CorePlan = {
+  profile: '2.11',
+  pause: false,
+  postcopy: false,
+  fence: false,
+  returnPath: true,
+  colo: false,
+}
+
+const carriedOut = ['events', 'return-path', 'pause-before-switchover', 'postcopy-ram', 'xbzrle', 'compress']
+
+/** Something that may happen next: a fact for a party, and what else the world does with it. */
+interface Pending {
+  readonly to: Party
+  readonly what: string
+  /** The channel that it travels on; gone with it when that is cut. */
+  readonly channel?: Channel
+  readonly happen: () => void
+}
+
+interface Channel {
+  readonly run: number
+  readonly source: Party
+  readonly destination: Member
+  alive: boolean
+}
+
+interface Member {
+  readonly party: Party
+  readonly uri: string
+  state: CoreState
+  running: boolean
+  crashed: boolean
+  listening: boolean
+  taken: boolean
+  arrival: number
+}
+
+/** Facts that a party may be given in one rest; a world that needs more of them never comes to rest. */
+const STEPS_MAX = 400
+
+/** See the head of this file. */
+export class CoreWorld {
+  readonly plan: CorePlan
+  readonly #system: CoreSystem
+  readonly #members: Member[] = []
+  readonly #timeline: Seen[] = []
+  readonly #delivered: { readonly to: Party; readonly fact: Fact }[] = []
+  #agenda: Pending[] = []
+  #channel: Channel | undefined
+  #lastChannel: Channel | undefined
+  #refusing = false
+  #nowMillis = 0
+
+  constructor(system: CoreSystem, plan: CorePlan) {
+    this.#system = system
+    this.plan = plan
+    this.#add('source')
+    const on = [
+      'events',
+      ...(plan.pause ? ['pause-before-switchover'] : []),
+      ...(plan.postcopy ? ['postcopy-ram'] : []),
+    ]
+    this.command('source', 'migrate-set-capabilities', {
+      capabilities: on.map((capability) => ({ capability, state: true })),
+    })
+  }
+
+  get source(): Member {
+    return this.#members[0]!
+  }
+
+  get destination(): Member | undefined {
+    return this.#members.length > 1 ? this.#members.at(-1) : undefined
+  }
+
+  member(party: Party): Member | undefined {
+    return this.#members.find((each) => each.party === party)
+  }
+
+  #add(party: Party): Member {
+    const state = this.#system.start({
+      profile: this.plan.profile,
+      ...(this.plan.colo ? {} : { supportedCapabilities: carriedOut }),
+      ...(party === 'source' ? {} : { incoming: 'defer' as const }),
+    })
+    const running = party === 'source'
+    const uri = `tcp:${party}:4444`
+    const made = { party, uri, state, running, crashed: false, listening: false, taken: false, arrival: 0 }
+    this.#members.push(made)
+    return made
+  }
+
+  #take(member: Member, input: CoreInput): Step {
+    const before = member.state
+    const [after, outputs] = this.#system.step(before, input)
+    member.state = after
+    const { party } = member
+    const atMillis = this.#nowMillis
+    this.#timeline.push({ kind: 'state', party, atMillis, before, after, input, outputs })
+    for (const output of outputs) {
+      if (output.type === 'event') {
+        const query = output.event.event === 'MIGRATION' ? this.#query(member) : undefined
+        this.#timeline.push({ kind: 'event', party, atMillis, event: output.event, query })
+      } else if (output.type === 'intent') this.#carryOut(member, output.intent)
+    }
+    return [after, outputs]
+  }
+
+  #query(member: Member): unknown {
+    const input = { type: 'command', name: 'query-migrate', nowMillis: this.#nowMillis } as const
+    const [, outputs] = this.#system.step(member.state, input)
+    return outputs.find((output) => output.type === 'reply')?.value
+  }
+
+  /** Gives a command, which is answered at once or deferred. */
+  command(party: Party, name: string, args?: unknown): void {
+    const member = this.member(party)
+    if (member === undefined || member.crashed) return
+    const before = member.state
+    const atMillis = this.#nowMillis
+    const input = { type: 'command', name, arguments: args, nowMillis: atMillis } as const
+    const [after, outputs] = this.#take(member, input)
+    const refusal = outputs.find((output) => output.type === 'refusal')
+    const reply = outputs.find((output) => output.type === 'reply')
+    const isDeferred = outputs.some((output) => output.type === 'deferred')
+    const answer =
+      refusal !== undefined
+        ? ({ type: 'refusal', class: refusal.class, desc: refusal.desc } as const)
+        : reply !== undefined
+          ? ({ type: 'reply', value: reply.value } as const)
+          : isDeferred
+            ? ({ type: 'reply', value: {} } as const)
+            : ({ type: 'none' } as const)
+    this.#timeline.push({ kind: 'command', party, atMillis, name, arguments: args, answer, before, after })
+  }
+
+  /** Tells a core something, whether or not it makes sense. */
+  fact(party: Party, fact: Fact): void {
+    const member = this.member(party)
+    if (member === undefined || member.crashed) return
+    this.#take(member, { type: 'fact', fact, nowMillis: this.#nowMillis })
+  }
+
+  #deliver(member: Member, fact: Fact): void {
+    this.#delivered.push({ to: member.party, fact })
+    this.fact(member.party, fact)
+  }
+
+  /** Delivers a fact of a run that is over once more, as a message that was held up somewhere. */
+  again(index: number): void {
+    const late = this.#delivered.filter(({ to, fact }) => {
+      const state = this.member(to)?.state
+      const current = fact.type.startsWith('outgoing.') ? state?.outgoingNumber : state?.incomingNumber
+      return fact.run > 0 && fact.run !== current
+    })
+    const chosen = late[index % Math.max(1, late.length)]
+    if (chosen !== undefined) this.fact(chosen.to, chosen.fact)
+  }
+
+  advance(millis: number): void {
+    this.#nowMillis += millis
+  }
+
+  /** What may happen: on a channel, in each direction, only what comes first. */
+  #choosable(): readonly Pending[] {
+    return this.#agenda.filter(
+      (each, place) =>
+        each.channel === undefined ||
+        this.#agenda.findIndex((other) => other.channel === each.channel && other.to === each.to) === place,
+    )
+  }
+
+  /** Lets one of the things happen that may; nothing if there is none. */
+  next(index: number): void {
+    const choosable = this.#choosable()
+    const chosen = choosable[index % Math.max(1, choosable.length)]
+    if (chosen === undefined) return
+    this.#agenda = this.#agenda.filter((each) => each !== chosen)
+    this.#nowMillis++
+    if (this.member(chosen.to)?.crashed !== true) chosen.happen()
+  }
+
+  #expect(to: Member, what: string, happen: () => void, channel?: Channel): void {
+    this.#agenda.push({ to: to.party, what, happen, ...(channel === undefined ? {} : { channel }) })
+  }
+
+  #expectFact(to: Member, fact: Fact, channel?: Channel, then: () => void = () => {}): void {
+    this.#expect(
+      to,
+      fact.type,
+      () => {
+        this.#deliver(to, fact)
+        then()
+      },
+      channel,
+    )
+  }
+
+  #carryOut(member: Member, intent: Intent): void {
+    const { party } = member
+    const atMillis = this.#nowMillis
+    const { state } = member
+    switch (intent.type) {
+      case 'start-guest':
+      case 'stop-guest': {
+        const action = intent.type === 'start-guest' ? 'start' : 'stop'
+        if (member.running !== (action === 'start'))
+          this.#timeline.push({ kind: 'guest', party, atMillis, action, state })
+        member.running = action === 'start'
+        return
+      }
+      case 'acquire-images':
+      case 'release-images':
+        this.#timeline.push({
+          kind: 'images',
+          party,
+          atMillis,
+          action: intent.type === 'acquire-images' ? 'acquire' : 'release',
+        })
+        return
+      case 'listen':
+        member.arrival = intent.run
+        return this.#expect(member, 'incoming.bound', () => {
+          member.listening = true
+          this.#deliver(member, { type: 'incoming.bound', uri: member.uri, run: intent.run })
+        })
+      case 'save-devices':
+        return this.#expectFact(member, { type: 'devices.saved', run: intent.run })
+      case 'load':
+      case 'replicate':
+      case 'quit':
+        return
+      case 'acknowledge':
+      case 'reject':
+        return this.#answerSource(member, intent.type)
+      default:
+        return this.#carryOutRun(member, intent)
+    }
+  }
+
+  /** The intents of a sending run. */
+  #carryOutRun(member: Member, intent: Intent & { readonly run: number }): void {
+    const { run } = intent
+    const channel = this.#channel
+    switch (intent.type) {
+      case 'open-channel':
+        return this.#expect(member, 'connect', () => this.#connect(member, intent.uri, run))
+      case 'begin-setup':
+        return this.#expectFact(member, { type: 'outgoing.setup-done', setupMillis: 0, run }, channel)
+      case 'iterate':
+        this.#expectFact(member, { type: 'outgoing.pass', pass: 1, run }, channel)
+        return this.#converge(member, run, channel)
+      case 'complete-precopy':
+        return this.#expectFact(member, { type: 'outgoing.flushed', run }, channel, () => this.#loadOn(run, channel))
+      case 'commit':
+        return this.#commit(member, run, channel)
+      case 'inquire':
+        return this.#expect(member, 'inquire', () => this.#inquire(member, run))
+      case 'teardown':
+        this.#hangUp(channel)
+        return this.#expectFact(member, { type: 'outgoing.ended', run })
+      case 'send-package':
+        return this.#expectFact(member, { type: 'outgoing.package-sent', run }, channel, () => this.#unpack(channel))
+      default:
+        return
+    }
+  }
+
+  #connect(member: Member, uri: string, run: number): void {
+    const there = this.#members.find((each) => each.uri === uri && each.listening && !each.taken && !each.crashed)
+    if (pathOf(member.state, 'outgoing').join('.') !== 'setup.connecting' || member.state.outgoingNumber !== run) return
+    if (there === undefined || this.#refusing)
+      return this.#deliver(member, {
+        type: 'outgoing.connect-failed',
+        reason: 'Connection refused',
+        side: 'channel',
+        run,
+      })
+    there.taken = true
+    const channel: Channel = { run, source: member.party, destination: there, alive: true }
+    this.#channel = channel
+    this.#lastChannel = channel
+    this.#expectFact(there, { type: 'incoming.connected', run: there.arrival }, channel, () => {
+      if (this.plan.postcopy) this.#expectFact(there, { type: 'incoming.advised', run: there.arrival }, channel)
+    })
+    this.#deliver(member, { type: 'outgoing.connected', returnPath: this.plan.returnPath, run })
+  }
+
+  /** A pass ends in convergence, or in postcopy where it was asked for. */
+  #converge(member: Member, run: number, channel: Channel | undefined): void {
+    this.#expect(
+      member,
+      'end of a pass',
+      () => {
+        const { startPostcopy, postcopy } = member.state.chart.context
+        this.#deliver(member, { type: startPostcopy && postcopy ? 'outgoing.postcopy' : 'outgoing.converged', run })
+        if (pathOf(member.state, 'outgoing').join('.') === 'active.iterating') this.#converge(member, run, channel)
+      },
+      channel,
+    )
+  }
+
+  /** Everything but the end mark is on its way. */
+  #loadOn(run: number, channel: Channel | undefined): void {
+    if (channel === undefined || !this.plan.returnPath) return
+    const { destination } = channel
+    this.#expectFact(destination, { type: 'incoming.prepared', run: destination.arrival }, channel, () => {
+      const source = this.member(channel.source)
+      if (source !== undefined && incomingStatus(destination.state) === 'active')
+        this.#expectFact(source, { type: 'outgoing.prepared', run }, channel)
+    })
+  }
+
+  #commit(member: Member, run: number, channel: Channel | undefined): void {
+    if (channel === undefined || !channel.alive) {
+      this.#expectFact(member, { type: 'outgoing.failed', reason: 'the channel is broken', side: 'channel', run })
+      return
+    }
+    const { destination } = channel
+    const running = member.state.chart.context.before === 'running'
+    this.#expectFact(destination, { type: 'incoming.ended', running, run: destination.arrival }, channel)
+    if (!this.plan.returnPath) this.#expectFact(member, { type: 'outgoing.committed', run }, channel)
+  }
+
+  /** The postcopy package has arrived, or is about to. */
+  #unpack(channel: Channel | undefined): void {
+    if (channel === undefined) return
+    const { destination } = channel
+    const run = destination.arrival
+    const running = this.member(channel.source)?.state.chart.context.before === 'running'
+    this.#expectFact(destination, { type: 'incoming.listening', run }, channel, () =>
+      this.#expectFact(destination, { type: 'incoming.running', run }, channel, () => {
+        this.#expectFact(destination, { type: 'incoming.start', running, run })
+        this.#expectFact(destination, { type: 'incoming.ended', running, run }, channel)
+      }),
+    )
+  }
+
+  #answerSource(member: Member, word: 'acknowledge' | 'reject'): void {
+    const channel = this.#members
+      .map(() => this.#channel)
+      .find((each) => each !== undefined && each.alive && each.destination === member)
+    const source = channel === undefined ? undefined : this.member(channel.source)
+    if (channel === undefined || source === undefined || !this.plan.returnPath) return
+    const { run } = channel
+    this.#expectFact(
+      source,
+      word === 'acknowledge'
+        ? { type: 'outgoing.loaded', run }
+        : { type: 'outgoing.failed', reason: 'The destination gave up', side: 'destination', run },
+      channel,
+    )
+  }
+
+  /** Asking makes the answer final: a destination that is still loading gives up. */
+  #inquire(member: Member, run: number): void {
+    const destination = this.#lastChannel?.destination
+    if (destination === undefined || destination.crashed || this.#refusing) {
+      const isKnownDead = this.plan.fence && destination?.crashed === true
+      return this.#deliver(
+        member,
+        isKnownDead
+          ? { type: 'outgoing.outcome-not-running', reason: 'the destination is dead', run }
+          : { type: 'outgoing.outcome-unknown', reason: 'the destination cannot be asked', run },
+      )
+    }
+    if (incomingStatus(destination.state) === 'active') this.#lose(destination)
+    return this.#deliver(
+      member,
+      incomingStatus(destination.state) === 'completed'
+        ? { type: 'outgoing.outcome-running', run }
+        : { type: 'outgoing.outcome-not-running', reason: 'the destination says that it does not run the guest', run },
+    )
+  }
+
+  #lose(destination: Member): void {
+    const run = destination.arrival
+    this.#deliver(destination, { type: 'incoming.lost', reason: 'the channel is broken', side: 'channel', run })
+  }
+
+  /** The source lets go of the channel: what it has sent still arrives, then the end of the stream. */
+  #hangUp(channel: Channel | undefined): void {
+    if (channel === undefined || !channel.alive) return
+    this.#break(channel, 'delivered', false)
+  }
+
+  #break(channel: Channel, fate: Fate, tellsSource: boolean): void {
+    channel.alive = false
+    const { destination, run } = channel
+    const source = this.member(channel.source)
+    this.#agenda = this.#agenda.filter(
+      (each) => each.channel !== channel || (fate === 'delivered' && each.to === destination.party),
+    )
+    if (source !== undefined && tellsSource)
+      this.#expectFact(source, { type: 'outgoing.failed', reason: 'the channel is broken', side: 'channel', run })
+    // The end of the stream is seen behind what is still to be read of it.
+    const lose = (): void => {
+      if (this.#agenda.some((each) => each.channel === channel && each.to === destination.party))
+        return this.#expect(destination, 'end of the stream', lose)
+      if (['active', 'postcopy-active'].includes(incomingStatus(destination.state))) this.#lose(destination)
+    }
+    this.#expect(destination, 'end of the stream', lose)
+  }
+
+  cut(fate: Fate): void {
+    const channel = this.#channel
+    if (channel === undefined || !channel.alive) return
+    this.#timeline.push({ kind: 'fault', atMillis: this.#nowMillis, fault: 'cut' })
+    this.#break(channel, fate, true)
+  }
+
+  refuse(on: boolean): void {
+    this.#timeline.push({ kind: 'fault', atMillis: this.#nowMillis, fault: 'refuse' })
+    this.#refusing = on
+  }
+
+  crash(party: Party): void {
+    const member = this.member(party)
+    if (member === undefined || member.crashed) return
+    this.#timeline.push({ kind: 'fault', atMillis: this.#nowMillis, fault: 'crash', party })
+    const channel = this.#channel
+    if (channel !== undefined && channel.alive && (channel.destination === member || channel.source === party))
+      this.#break(channel, 'delivered', true)
+    member.crashed = true
+    member.running = false
+  }
+
+  /** Sends the guest to the last destination, or to a new one if that was used or there is none. */
+  migrate(): void {
+    this.command('source', 'migrate', { uri: this.freshUri() })
+  }
+
+  freshUri(): string {
+    const last = this.destination
+    if (last !== undefined && !last.crashed && !last.taken) return last.uri
+    const made = this.#add(`destination-${this.#members.length}`)
+    this.command(made.party, 'migrate-set-capabilities', { capabilities: [{ capability: 'events', state: true }] })
+    this.command(made.party, 'migrate-incoming', { uri: made.uri })
+    return made.uri
+  }
+
+  #isAtRest(member: Member): boolean {
+    if (member.crashed) return true
+    // A broken postcopy waits for an operator, for as long as it takes.
+    const waits = [outgoingStatus(member.state), incomingStatus(member.state)].includes('postcopy-paused')
+    return waits || (!isBusy(member.state) && member.state.pending.length === 0)
+  }
+
+  /** Lets happen what may until nothing is left, and says what was seen. */
+  finish(): Observation {
+    this.#rest()
+    for (let round = 0; round < 3 && !this.#isAtRest(this.source); round++) {
+      const status = outgoingStatus(this.source.state)
+      if (status === 'pre-switchover') this.command('source', 'migrate-continue', { state: status })
+      this.#rest()
+    }
+    const rescued = !this.#isAtRest(this.source)
+    if (rescued) {
+      this.command('source', 'migrate_cancel')
+      this.#rest()
+    }
+    return this.#observation(
+      this.#members.filter((member) => !this.#isAtRest(member)).map(({ party }) => party),
+      rescued,
+    )
+  }
+
+  /** Ends where it is, with whatever is going on. */
+  stop(): Observation {
+    return this.#observation([], false)
+  }
+
+  #observation(unsettled: readonly Party[], rescued: boolean): Observation {
+    return {
+      timeline: this.#timeline,
+      streams: [],
+      end: {
+        atMillis: this.#nowMillis,
+        parties: this.#members.map((member) => ({
+          party: member.party,
+          state: member.state,
+          crashed: member.crashed,
+          running: member.running,
+          query: member.crashed ? undefined : this.#query(member),
+        })),
+        unsettled,
+        rescued,
+        ends: [],
+        endsAfter: [],
+        listeningAfter: [],
+        partitioned: false,
+      },
+    }
+  }
+
+  #rest(): void {
+    for (let steps = 0; this.#agenda.length > 0 && steps < STEPS_MAX; steps++) this.next(0)
+  }
+}
