@@ -5,6 +5,7 @@
 import type { Profile } from '../../machines/index.ts'
 import { floatOf } from './json-float.ts'
 import { Lexeme, type LexemeCode } from './json-lexer.ts'
+import { BadString, stringOf, textOf } from './json-string.ts'
 
 /** What came of a token: nothing yet, a value, or the text of an error. */
 export type JsonItem =
@@ -33,74 +34,6 @@ const integerOf = (text: string): unknown => {
   if (exact < minimumInt64 || exact > maximumUint64) return floatOf(Number(text))
   const rounded = Number(exact)
   return Number.isSafeInteger(rounded) ? rounded : exact
-}
-
-const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-const loose = new TextDecoder('utf-8', { ignoreBOM: true })
-
-/** Bytes as text for a message; what is no UTF-8 becomes U+FFFD. */
-export const textOf = (bytes: Uint8Array): string => loose.decode(bytes)
-
-const simpleEscapes: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' }
-
-class BadString extends Error {}
-
-const noncharacter = /\p{Noncharacter_Code_Point}/u
-
-const isSurrogate = (code: number): boolean => code >= 0xd800 && code <= 0xdfff
-
-/** 2.11 knows no surrogates: each becomes a character that nothing can show, and a zero ends up as nothing. */
-const unescape211 = (body: string): string =>
-  body.replaceAll(/\\(?:u([0-9a-fA-F]{4})|([^]))/g, (_all, hex: string | undefined, simple: string | undefined) => {
-    if (hex === undefined) return simpleEscapes[simple ?? ''] ?? simple ?? ''
-    const code = Number.parseInt(hex, 16)
-    if (code === 0) return ''
-    return isSurrogate(code) ? '\ufffd' : String.fromCharCode(code)
-  })
-
-const unescape72 = (body: string, token: string): string =>
-  body.replaceAll(
-    /\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|(u)([^]{0,4})|([^]))/g,
-    (_all, high?: string, low?: string, single?: string, hex?: string, simple?: string, offset?: number) => {
-      if (high !== undefined && low !== undefined)
-        return checked(
-          0x10000 + ((Number.parseInt(high, 16) & 0x3ff) << 10) + (Number.parseInt(low, 16) & 0x3ff),
-          token,
-          offset ?? 0,
-        )
-      if (single === undefined) {
-        if (simple !== undefined && '"\'\\/'.includes(simple)) return simple
-        const meant = simpleEscapes[simple ?? '']
-        if (meant === undefined) throw new BadString('invalid escape sequence in string')
-        return meant
-      }
-      return checked(/^[0-9a-f]{4}$/i.test(hex ?? '') ? Number.parseInt(hex ?? '', 16) : -1, token, offset ?? 0)
-    },
-  )
-
-const checked = (code: number, token: string, offset: number): string => {
-  if (code < 0 || isSurrogate(code) || noncharacter.test(String.fromCodePoint(code)))
-    // One further in the token than in its body, for the quote. QEMU shows six bytes from the backslash on.
-    throw new BadString(`${token.slice(offset + 1, offset + 7)} is not a valid Unicode character`)
-  return String.fromCodePoint(code)
-}
-
-const decodeStrictly = (bytes: Uint8Array): string => {
-  let text: string
-  try {
-    text = strict.decode(bytes)
-  } catch {
-    throw new BadString('invalid UTF-8 sequence in string')
-  }
-  if (noncharacter.test(text)) throw new BadString('invalid UTF-8 sequence in string')
-  return text
-}
-
-const stringOf = (profile: Profile, bytes: Uint8Array): string => {
-  const token = profile === '7.2' ? decodeStrictly(bytes) : textOf(bytes)
-  const body = token.slice(1, -1)
-  if (!body.includes('\\')) return body
-  return profile === '7.2' ? unescape72(body, token) : unescape211(body)
 }
 
 const keywords: ReadonlyMap<string, unknown> = new Map<string, unknown>([

@@ -5,7 +5,8 @@
  */
 import type { Profile } from '../../machines/index.ts'
 import { lexerTable, Lexeme, LOOKAHEAD, type LexemeCode } from './json-lexer.ts'
-import { JsonParser, textOf, type JsonItem } from './json-parser.ts'
+import { JsonParser, type JsonItem } from './json-parser.ts'
+import { textOf } from './json-string.ts'
 
 export { JsonFloat } from './json-float.ts'
 export type { JsonItem } from './json-parser.ts'

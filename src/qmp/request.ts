@@ -12,11 +12,25 @@ export interface Request {
   readonly outOfBand: boolean
 }
 
+/** Members of QEMU's dictionaries are looked at in the order of the buckets they hash into (`qobject/qdict.c`). */
+const BUCKETS = 512
+
+const bucketOf = (name: string): number => {
+  const bytes = new TextEncoder().encode(name)
+  let value = Math.imul(0x238f13af, bytes.length)
+  for (const [index, byte] of bytes.entries()) value = (value + (byte << ((index * 5) % 24))) | 0
+  return ((Math.imul(1103515243, value) + 12345) >>> 0) % BUCKETS
+}
+
+/** The members in QEMU's order, so that of several faults the same one is named. */
+const inOrder = (message: JsonObject): readonly (readonly [string, unknown])[] =>
+  Object.entries(message).sort(([a], [b]) => bucketOf(a) - bucketOf(b))
+
 /** Reads a message as a request; a text says what is wrong with it. */
 export const requestOf = (message: unknown, oobEnabled: boolean): Request | string => {
   if (!isJsonObject(message)) return 'QMP input must be a JSON object'
   let key: string | undefined
-  for (const [member, value] of Object.entries(message)) {
+  for (const [member, value] of inOrder(message)) {
     if (member === 'execute' || (member === 'exec-oob' && oobEnabled)) {
       if (typeof value !== 'string') return `QMP input member '${member}' must be a string`
       if (key !== undefined) return `QMP input member '${member}' clashes with '${key}'`

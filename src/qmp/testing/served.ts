@@ -23,8 +23,12 @@ const platform = Layer.mergeAll(nodeTransport, fiberDataPlane)
 export type Services = Transport | DataPlane | Scope.Scope
 
 /** A test whose body is an effect; whatever it opens is closed at its end. Log lines are dropped. */
-export const effectTest = (name: string, body: (t: Test) => Effect.Effect<void, unknown, Services>) =>
-  t.test(name, (t) =>
+export const effectTest = (
+  name: string,
+  body: (t: Test) => Effect.Effect<void, unknown, Services>,
+  options: { readonly skip?: string | false } = {},
+) =>
+  t.test(name, { skip: options.skip ?? false }, (t) =>
     Effect.runPromise(body(t).pipe(Effect.scoped, Effect.provide([platform, Logger.layer([])], { local: true }))),
   )
 
@@ -36,7 +40,7 @@ export const scratchDirectory = Effect.acquireRelease(
 
 /** A process with a guest of one page. */
 export const smallProcess = (
-  options: { readonly profile?: Profile; readonly incoming?: boolean } = {},
+  options: { readonly profile?: Profile; readonly incoming?: boolean; readonly paused?: boolean } = {},
 ): Effect.Effect<MigrationProcess, never, Services> =>
   Effect.gen(function* () {
     const spec = parseGuestSpec('write:size=4K,working-set=4K,rate=0')
@@ -47,6 +51,7 @@ export const smallProcess = (
     return yield* makeMigrationProcess({
       guest,
       profile: options.profile ?? '2.11',
+      autostart: options.paused !== true,
       ...(options.incoming === true ? { incoming: 'defer' } : {}),
     })
   })
