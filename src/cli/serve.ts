@@ -83,7 +83,7 @@ const run = Effect.fn('serve')(function* (options: Options) {
   if (incoming !== undefined && incoming !== 'defer')
     yield* migration
       .execute('migrate-incoming', { uri: incoming })
-      .pipe(Effect.mapError(({ desc }) => new Failure({ reason: `-incoming ${incoming}: ${desc}` })))
+      .pipe(Effect.mapError(({ desc }) => new Failure({ reason: `--incoming ${incoming}: ${desc}` })))
   const server = yield* qmpServer(migration, {
     address: options.qmp,
     extra: hostCommands(stage, migration),

@@ -220,7 +220,7 @@ effectTest('7.2: what is wrong with a request that mentions exec-oob', (t) =>
     ])
     t.same(said.slice(1), [
       generic("QMP input member 'exec-oob' must be a string"),
-      generic("QMP input member 'exec-oob' clashes with 'execute'"),
+      generic("QMP input member 'execute' clashes with 'exec-oob'"),
       generic("Invalid parameter type for 'enable[0]', expected: string"),
     ])
   }),

@@ -40,8 +40,14 @@ export interface Session {
   readonly receive: (message: unknown) => Effect.Effect<void>
   /** Answers input that is no JSON, in its turn. */
   readonly receiveBroken: (desc: string) => Effect.Effect<void>
-  /** Takes no more; done when all that was taken has been answered. */
+  /** Takes no more; done when all that was taken has been answered, and all events up to then are told. */
   readonly finish: Effect.Effect<void>
+}
+
+/** A command that the process has been asked to carry out. Without a message nobody is told the answer. */
+interface Asked {
+  readonly message?: unknown
+  readonly answered: Deferred.Deferred<void>
 }
 
 type Received = { readonly message: unknown } | { readonly broken: string }
@@ -82,7 +88,7 @@ export const openSession = (options: SessionOptions): Effect.Effect<Session, nev
     const builtIn = { replication: (yield* process.state).replication !== undefined }
     let negotiated = false
     let oobEnabled = false
-    const asked = new Map<number, { readonly message: unknown; readonly answered: Deferred.Deferred<void> }>()
+    const asked = new Map<number, Asked>()
     // One request is being worked on, the others wait here.
     const inbox = yield* Queue.bounded<Received, Cause.Done>(IN_FLIGHT_MAX - 1)
     const overtaking = yield* Queue.bounded<Received, Cause.Done>(IN_FLIGHT_MAX - 1)
@@ -108,7 +114,8 @@ export const openSession = (options: SessionOptions): Effect.Effect<Session, nev
           asked.delete(output.ticket)
           const result =
             'value' in output.result ? Result.succeed(output.result.value) : Result.fail(output.result.refused)
-          return Effect.andThen(reply(request.message, result), Deferred.succeed(request.answered, undefined))
+          const told = 'message' in request ? reply(request.message, result) : Effect.void
+          return Effect.andThen(told, Deferred.succeed(request.answered, undefined))
         }),
       ),
     )
@@ -122,6 +129,13 @@ export const openSession = (options: SessionOptions): Effect.Effect<Session, nev
         asked.set(process.submit(name, args), { message, answered })
         yield* Deferred.await(answered)
       })
+
+    /** The process answers in order: behind this nothing that has happened is still to be told. */
+    const caughtUp = Effect.gen(function* () {
+      const answered = yield* Deferred.make<void>()
+      asked.set(process.submit('query-status'), { answered })
+      yield* Deferred.await(answered)
+    })
 
     const negotiate = (given: JsonObject): Result.Result<unknown, SessionRefusal> => {
       const enabled = enabledOf(profile, given)
@@ -200,7 +214,7 @@ export const openSession = (options: SessionOptions): Effect.Effect<Session, nev
       finish: Queue.end(inbox).pipe(
         Effect.andThen(Queue.end(overtaking)),
         Effect.andThen(Fiber.awaitAll(workers)),
-        Effect.asVoid,
+        Effect.andThen(Effect.suspend(() => (negotiated ? caughtUp : Effect.void))),
       ),
     }
   })

@@ -20,7 +20,7 @@ export interface StubProcess {
   readonly emit: (event: ManagerEvent, atMillis?: number) => Effect.Effect<void>
 }
 
-/** Makes one. It answers nothing by itself. */
+/** Makes one. It answers nothing by itself, but for query-status, by which a session that ends catches up. */
 export const stubProcess = (profile: Profile): Effect.Effect<StubProcess> =>
   Effect.gen(function* () {
     const outputs = yield* PubSub.unbounded<ProcessOutput>()
@@ -30,7 +30,11 @@ export const stubProcess = (profile: Profile): Effect.Effect<StubProcess> =>
     const process: MigrationProcess = {
       execute: () => Effect.never,
       events: Stream.never,
-      submit: (name, args) => submitted.push({ ticket: submitted.length + 1, name, args }),
+      submit: (name, args) => {
+        if (name !== 'query-status') return submitted.push({ ticket: submitted.length + 1, name, args })
+        Effect.runFork(say({ kind: 'answer', ticket: -1, result: { value: {} } }))
+        return -1
+      },
       outputs: PubSub.subscribe(outputs),
       state: Effect.succeed(state),
       states: Stream.make(state),
