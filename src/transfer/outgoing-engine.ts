@@ -307,7 +307,7 @@ export class OutgoingEngine {
     this.#phase = 'converged'
     this.#reportProgress(nowMillis)
     this.#report({ type: 'outgoing.converged' })
-    return { kind: 'order' }
+    return undefined
   }
 
   #rollWindow(nowMillis: number): void {
