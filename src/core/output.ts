@@ -36,7 +36,7 @@ export type ManagerEvent =
   | { readonly event: 'MIGRATION_PASS'; readonly data: { readonly pass: number } }
   | { readonly event: 'STOP' }
   | { readonly event: 'RESUME' }
-  | { readonly event: 'SHUTDOWN'; readonly data: { readonly guest: boolean } }
+  | { readonly event: 'SHUTDOWN'; readonly data: { readonly guest: boolean; readonly reason?: 'host-qmp-quit' } }
   | { readonly event: 'RESET'; readonly data: { readonly guest: boolean } }
   /** 7.2 only. */
   | { readonly event: 'COLO_EXIT'; readonly data: { readonly mode: string; readonly reason: string } }

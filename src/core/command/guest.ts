@@ -1,5 +1,5 @@
 /** The commands of the monitor that a migration meets: the guest's run state, and the process. */
-import { runState } from '../core-state.ts'
+import { runState, type CoreState } from '../core-state.ts'
 import { accepts } from '../decide.ts'
 import * as wording from '../wording.ts'
 import { done, refused, replied, type Command, type CommandTable } from './call.ts'
@@ -23,10 +23,14 @@ const queryStatus: Command = (state) => {
   return replied(state, { running: status === 'running', singlestep: false, status })
 }
 
+/** 2.11 does not say why. */
+const shutdownData = (state: CoreState) =>
+  state.profile === '7.2' ? { guest: false, reason: 'host-qmp-quit' as const } : { guest: false }
+
 const quit: Command = (state) => [
   state,
   [
-    { type: 'event', event: { event: 'SHUTDOWN', data: { guest: false } } },
+    { type: 'event', event: { event: 'SHUTDOWN', data: shutdownData(state) } },
     { type: 'intent', intent: { type: 'quit' } },
     { type: 'reply', value: {} },
   ],
