@@ -61,6 +61,17 @@ export const answerText = ({ call, answer }: Pick<CallOutcome, 'call' | 'answer'
   return JSON.stringify(sorted(value)) ?? 'no status'
 }
 
+/** Both answers; of two lists that differ, what only one of them has. */
+const answerTexts = (theirs: CallOutcome, ours: CallOutcome): Pick<Difference, 'qemu' | 'double'> => {
+  const [qemu, double] = [answerText(theirs), answerText(ours)]
+  const [a, b] = [theirs, ours].map(({ answer }) => (answer.type === 'return' ? answer.value : undefined))
+  if (qemu === double || !Array.isArray(a) || !Array.isArray(b)) return { qemu, double }
+  const [left, right] = [a, b].map((list: readonly unknown[]) => list.map((item) => JSON.stringify(sorted(item))))
+  const without = (list: readonly string[], other: readonly string[]) =>
+    `[${list.filter((item) => !other.includes(item)).join(',')}]`
+  return { qemu: without(left ?? [], right ?? []), double: without(right ?? [], left ?? []) }
+}
+
 /** The event that a command causes while it is carried out, so that it precedes the answer. */
 const caused: Readonly<Record<string, string>> = {
   migrate: 'MIGRATION setup',
@@ -111,7 +122,7 @@ const stepDifferences = (step: number, qemu: StepOutcome, double: StepOutcome): 
     const ours = double.calls[index]
     if (ours === undefined) continue
     const command = theirs.call.name
-    differ({ kind: 'answer', command, qemu: answerText(theirs), double: answerText(ours) })
+    differ({ kind: 'answer', command, ...answerTexts(theirs, ours) })
     if (theirs.answer.type === ours.answer.type)
       differ({ kind: 'order', command, qemu: orderText(theirs), double: orderText(ours) })
   }
@@ -140,11 +151,14 @@ const stepDifferences = (step: number, qemu: StepOutcome, double: StepOutcome): 
   return found
 }
 
-/** Compares step by step. `react` says of each difference whether both are in other states after it. */
+/**
+ * Compares step by step. `react` says of a difference that is meant to be whether both are in other states after it: then
+ * what follows follows from that. After any other difference nothing more is compared than the step it is in.
+ */
 export const compare = (
   qemu: Transcript,
   double: Transcript,
-  react: (difference: Difference) => Reaction,
+  react: (difference: Difference) => Reaction | undefined,
 ): Comparison => {
   const differences: Difference[] = []
   let compared = 0
@@ -153,9 +167,15 @@ export const compare = (
     if (ours === undefined) return { differences, compared, ended: 'parted' }
     if (theirs.step.do === 'call') {
       const found = stepDifferences(step, theirs, ours)
-      differences.push(...found)
       compared++
-      if (found.some((difference) => react(difference) === 'parts')) return { differences, compared, ended: 'parted' }
+      let isUnexpected = false
+      for (const difference of found) {
+        differences.push(difference)
+        const reaction = react(difference)
+        if (reaction === 'parts') return { differences, compared, ended: 'parted' }
+        isUnexpected ||= reaction === undefined
+      }
+      if (isUnexpected) return { differences, compared }
     } else if (standText(theirs) !== standText(ours)) return { differences, compared, ended: 'race' }
   }
   return { differences, compared }

@@ -52,7 +52,7 @@ export const runDifferential = async (
   sequence: Sequence,
 ): Promise<DifferentialRun> => {
   const [qemu, double] = await Promise.all([execute(options.qemu, sequence), execute(options.double, sequence)])
-  const comparison = compare(qemu, double, (difference) => justificationOf(difference)?.then ?? 'parts')
+  const comparison = compare(qemu, double, (difference) => justificationOf(difference)?.after)
   const verdicts = [judge('qemu', qemu, options.quirks), judge('double', double, options.quirks)] as const
   const [theirs, ours] = verdicts.map(rejectionText)
   const charts: Difference[] = []
@@ -119,7 +119,8 @@ export const runDifferentialSuite = async (options: DifferentialOptions): Promis
     for (const { rest } of run.qemu.steps) if (typeof rest?.source === 'object') add(statuses, rest.source.status)
     for (const id of run.explainedBy) add(quirksSeen, id)
     for (const [id, uses] of Object.entries(run.justified)) add(justified, id, uses)
-    options.onRun?.(++done)
+    done++
+    options.onRun?.(done)
   }
   const search = async (): Promise<DifferentialRun | undefined> => {
     const sequences = replay === undefined ? fc.sample(anySequence, { numRuns: runs, seed }) : [replay]

@@ -2,14 +2,7 @@
  * Carries a sequence out on a pair. Every wait is for something that the pair says: after a sequential step, until both
  * sides stand still, which two equal polls without a message in between tell.
  */
-import {
-  ANSWER_PATIENCE_MILLIS,
-  type Answer,
-  type Peers,
-  type PeerSession,
-  type PeerSystem,
-  type Role,
-} from '../../src/peer/peer.ts'
+import { type Answer, type Peers, type PeerSession, type PeerSystem, type Role } from '../../src/peer/peer.ts'
 import { DESTINATION, NOWHERE, type Call, type Sequence, type Step } from './step.ts'
 import type { CallOutcome, PartyRest, Rest, StepOutcome, Transcript, TranscriptLine } from './transcript.ts'
 
@@ -17,6 +10,8 @@ import type { CallOutcome, PartyRest, Rest, StepOutcome, Transcript, TranscriptL
 const POLL_MILLIS = 4
 /** How long a pair may be on its way after a step. */
 const REST_PATIENCE_MILLIS = 6000
+/** How long a race waits for an event that may never come. */
+const RACE_PATIENCE_MILLIS = 300
 /** At which a run lasts longer than any sequence. Below it, and above H18's 1 to 9, a run is held. */
 export const HOLD_BYTES_PER_SECOND = 100_000
 /** A downtime limit with which a held run does not converge. */
@@ -59,7 +54,7 @@ class Party {
 
   /** Keeps the greeting alone. */
   forgetStart(): void {
-    const [greeting] = this.lines.filter(({ message }) => 'QMP' in recordOf(message))
+    const greeting = this.lines.find(({ message }) => 'QMP' in recordOf(message))
     this.lines.splice(0, this.lines.length, ...(greeting === undefined ? [] : [greeting]))
     this.events.length = 0
   }
@@ -238,7 +233,7 @@ class Execution {
     const from = this.#source.events.length
     const underWay: Promise<CallOutcome>[] = []
     for (const [index, call] of addressed.entries()) {
-      if (index === 1 && step.until !== undefined) await this.#source.comes(step.until, from, ANSWER_PATIENCE_MILLIS)
+      if (index === 1 && step.until !== undefined) await this.#source.comes(step.until, from, RACE_PATIENCE_MILLIS)
       underWay.push(this.#give(party, call))
     }
     const outcomes = await Promise.all(underWay)

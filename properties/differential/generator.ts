@@ -169,5 +169,32 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
 /** Longest sequence. */
 export const STEPS_MAX = 9
 
+/** Shapes that random steps seldom form: the way into each status that a run can rest in, and then something else. */
+const shapes: readonly (readonly Call[])[] = [
+  [release, migrate],
+  [migrate, cancel],
+  [capability('pause-before-switchover', true), release, migrate],
+  [constant('stop'), capability('pause-before-switchover', true), release, migrate],
+  [capability('x-colo', true), release, migrate, cancel],
+  [capability('return-path', true), release, migrate],
+]
+
+/** A shape, with steps around it and sometimes one in the middle of it. */
+const shaped: fc.Arbitrary<Sequence> = fc
+  .record({
+    before: fc.array(step, { maxLength: 1, size: 'max' }),
+    shape: fc.constantFrom(...shapes),
+    within: fc.option(fc.tuple(fc.nat(3), step), { nil: undefined }),
+    after: fc.array(step, { maxLength: 4, size: 'max' }),
+  })
+  .map(({ before, shape, within, after }): Sequence => {
+    const steps = shape.map((one): Step => ({ do: 'call', to: 'source', call: one }))
+    const [at, other] = within ?? []
+    return [...before, ...(at === undefined || other === undefined ? steps : steps.toSpliced(at, 0, other)), ...after]
+  })
+
 /** Sequences. Pinned by a test: what a seed gives does not change by accident. */
-export const sequence: fc.Arbitrary<Sequence> = fc.array(step, { minLength: 1, maxLength: STEPS_MAX, size: 'max' })
+export const sequence: fc.Arbitrary<Sequence> = fc.oneof(
+  { weight: 2, arbitrary: fc.array(step, { minLength: 1, maxLength: STEPS_MAX, size: 'max' }) },
+  { weight: 1, arbitrary: shaped },
+)

@@ -15,8 +15,7 @@ export interface ShrinkOptions {
 /** Simpler forms of one step. */
 function* simpler(step: Step): Generator<Step> {
   if (step.do === 'race') {
-    const { until: _, ...plain } = step
-    if (step.until !== undefined) yield plain
+    if (step.until !== undefined) yield { do: 'race', to: step.to, calls: step.calls }
     if (step.calls.length > 2)
       for (const index of step.calls.keys()) yield { ...step, calls: step.calls.toSpliced(index, 1) }
     for (const call of step.calls) yield { do: 'call', to: step.to, call }

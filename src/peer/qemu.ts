@@ -127,7 +127,7 @@ const connected = (path: string, child: ChildProcess): Effect.Effect<Socket, Err
             await once(socket, 'connect')
             return socket
           } catch (error) {
-            if (child.exitCode !== null) throw new Error(`it ended with status ${child.exitCode}`)
+            if (child.exitCode !== null) throw new Error(`it ended with status ${child.exitCode}`, { cause: error })
             if (performance.now() > end) throw error
           }
           await new Promise((resolve) => setTimeout(resolve, SOCKET_POLL_MILLIS))
