@@ -1,21 +1,26 @@
 /** All properties, in the order of their invariants. */
-import { cleanStart } from './invariants/clean-start.ts'
-import { conservation } from './invariants/conservation.ts'
-import { consistentQuery, queryFollowsEvent } from './invariants/consistent-query.ts'
-import { eventsAreHistory } from './invariants/events-are-history.ts'
-import { everyWaitEnds } from './invariants/every-wait-ends.ts'
-import { failureHasAReason } from './invariants/failure-has-a-reason.ts'
-import { finiteRatios } from './invariants/finite-ratios.ts'
-import { framing } from './invariants/framing.ts'
-import { honestCancel } from './invariants/honest-cancel.ts'
-import { imageOwnership } from './invariants/image-ownership.ts'
-import { memoryArrives, noLostWrites } from './invariants/memory-arrives.ts'
-import { monotonicStatistics } from './invariants/monotonic-statistics.ts'
-import { nothingLeftOver } from './invariants/nothing-left-over.ts'
-import { noReturn, oneRunner } from './invariants/one-runner.ts'
-import { oneSideCanRun } from './invariants/one-side-can-run.ts'
-import { refusalChangesNothing } from './invariants/refusal-changes-nothing.ts'
-import { statusSteps } from './invariants/status-steps.ts'
+import {
+  cleanStart,
+  conservation,
+  consistentQuery,
+  eventsAreHistory,
+  everyWaitEnds,
+  failureHasAReason,
+  finiteRatios,
+  framing,
+  honestCancel,
+  imageOwnership,
+  memoryArrives,
+  monotonicStatistics,
+  noLostWrites,
+  noReturn,
+  nothingLeftOver,
+  oneRunner,
+  oneSideCanRun,
+  queryFollowsEvent,
+  refusalChangesNothing,
+  statusSteps,
+} from './invariants/index.ts'
 import type { Observation } from './observation.ts'
 import type { Property, Violation } from './property.ts'
 

@@ -1,4 +1,5 @@
 /** The runtime against every property: scripts, random sequences, every state of the source, every message on the wire. */
+import { Effect, Stream } from 'effect'
 import t, { type Test } from 'tap'
 import { breaches } from './catalogue.ts'
 import { linesOf } from './observation.ts'
@@ -17,7 +18,7 @@ import { parseReplayToken } from './suites/replay-token.ts'
 import { describeCounterexample } from './suites/result.ts'
 import { END_MARK_MESSAGE, runtimeScripts, stillPlan, TAKEN_OVER_MESSAGE } from './suites/runtime-scripts.ts'
 import { observeRuntime, runRuntimeSuite } from './suites/runtime-suite.ts'
-import { defaultPlan, ourRuntime } from './worlds/runtime-world.ts'
+import { defaultPlan, ourRuntime, RuntimeWorld } from './worlds/runtime-world.ts'
 
 t.test('every script keeps every property', async (t) => {
   for (const { name, plan, actions } of runtimeScripts) {
@@ -123,4 +124,23 @@ t.test('a failure prints what makes it again', async (t) => {
   const again = await runRuntimeSuite({ system, runs: 50, seed, path, replayPath, onlyProperty: 'I1' })
   t.same(again.counterexample?.commands, first.counterexample?.commands)
   t.same(again.counterexample?.breaches, first.counterexample?.breaches)
+})
+
+t.test('who looks at the states of a process misses none, however long the first takes him', async (t) => {
+  const world = await RuntimeWorld.make(ourRuntime, defaultPlan)
+  const seen: string[] = []
+  await world.run(
+    world.source.process.states.pipe(
+      Stream.take(2),
+      Stream.runForEach((state) => {
+        seen.push(String(state.parameters['max-bandwidth']))
+        if (seen.length > 1) return Effect.void
+        return Effect.ignore(world.source.process.execute('migrate-set-parameters', { 'max-bandwidth': 7 }))
+      }),
+      Effect.forkScoped,
+    ),
+  )
+  await world.advance(10)
+  t.same(seen, [String(defaultPlan.maxBandwidth), '7'])
+  await world.finish()
 })

@@ -43,6 +43,10 @@ export const validCommand: fc.Arbitrary<CommandCall> = fc.oneof(
   ),
   call('migrate-start-postcopy'),
   call('migrate-set-capabilities', fc.record({ capabilities: fc.array(capability, { maxLength: 3 }) })),
+  fc.constant({
+    name: 'migrate-set-capabilities',
+    arguments: { capabilities: ['postcopy-ram', 'compress'].map((capability) => ({ capability, state: true })) },
+  }),
   call('migrate-set-parameters', parameters),
   call('migrate_set_speed', fc.record({ value: fc.nat(10_000_000) })),
   call('migrate_set_downtime', fc.record({ value: fc.double({ min: 0, max: 2000, noNaN: true }) })),

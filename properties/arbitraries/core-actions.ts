@@ -12,6 +12,8 @@ export type CoreAction =
   | { readonly do: 'command'; readonly to: 'source' | 'destination'; readonly call: CommandCall }
   /** One of the things that may happen next, by its place in the list of them. */
   | { readonly do: 'next'; readonly index: number }
+  /** Lets things happen, in the order in which they came up, until the source is in a state. */
+  | { readonly do: 'until'; readonly state: string }
   | { readonly do: 'advance'; readonly millis: number }
   /** A fact of a run that is over, once more. */
   | { readonly do: 'again'; readonly index: number }
@@ -30,6 +32,8 @@ export const coreActionText = (action: CoreAction): string => {
     }
     case 'next':
       return `what may happen, ${action.index}`
+    case 'until':
+      return `until ${action.state}`
     case 'advance':
       return `advance ${action.millis} ms`
     case 'again':
@@ -57,6 +61,8 @@ export const performOnCore = (world: CoreWorld, action: CoreAction): void => {
       return world.command(action.to === 'source' ? 'source' : destination, action.call.name, action.call.arguments)
     case 'next':
       return world.next(action.index)
+    case 'until':
+      return world.until(action.state)
     case 'advance':
       return world.advance(action.millis)
     case 'again':
@@ -86,7 +92,7 @@ export class CoreCommand implements fc.Command<CoreModel, CoreWorld> {
   }
 
   check({ migrations }: Readonly<CoreModel>): boolean {
-    return migrations > 0 || !['next', 'cut', 'crash', 'again'].includes(this.action.do)
+    return migrations > 0 || !['next', 'until', 'cut', 'crash', 'again'].includes(this.action.do)
   }
 
   run(model: CoreModel, world: CoreWorld): void {
@@ -109,9 +115,30 @@ const source = (call: fc.Arbitrary<CommandCall>) =>
 const cancel = source(fc.constant({ name: 'migrate_cancel' }))
 const advance = fc.nat(1000).map<CoreAction>((millis) => ({ do: 'advance', millis }))
 
+const until = fc
+  .constantFrom(
+    'setup.starting',
+    'active.iterating',
+    'active.completing',
+    'active.preparing',
+    'active.committing',
+    'active.inquiring',
+    'pre-switchover.precopy',
+    'device.completing',
+    'device.committing',
+    'postcopy-active.packaging',
+    'postcopy-active.running',
+    'cancelling.ending',
+    'cancelled',
+    'failed.settled',
+    'completed.ending',
+    'completed.settled',
+  )
+  .map<CoreAction>((state) => ({ do: 'until', state }))
+
 /** Sequences for a pair in a world that keeps to its own rules. */
 export const pairCommands: fc.Arbitrary<CoreCommand>[] = [
-  ...Array.from({ length: 6 }, () => act(next)),
+  ...Array.from({ length: 3 }, () => [act(next), act(until)]).flat(),
   ...Array.from({ length: 2 }, () => [act(migrate), act(cancel)]).flat(),
   act(source(fc.constantFrom({ name: 'stop' }, { name: 'cont' }, { name: 'migrate-start-postcopy' }))),
   act(source(fc.constant({ name: 'migrate-continue', arguments: { state: 'pre-switchover' } }))),

@@ -12,8 +12,8 @@ export interface QuerySeen {
   readonly profile: Profile
   readonly where: string
   readonly info: object
-  /** Whether the party has sent a guest. One that has only received answers with a status, or in 2.11 with nothing. */
-  readonly hasSent: boolean
+  /** Whether the party began with a guest. One that received it answers with the status of that in 7.2, without figures. */
+  readonly isSource: boolean
 }
 
 /** Every answer to query-migrate that was seen. */
@@ -33,20 +33,20 @@ export const queriesOf = (observation: Observation): readonly QuerySeen[] => {
   return asked.flatMap(({ party, query, where }) => {
     if (typeof query !== 'object' || query === null) return []
     const state = states.get(party)
-    const hasSent = (state?.outgoingNumber ?? 0) > 0
-    return [{ party, where, info: query, profile: state?.profile ?? '2.11', hasSent }]
+    const isSource = state?.startedWith.incoming !== true
+    return [{ party, where, info: query, profile: state?.profile ?? '2.11', isSource }]
   })
 }
 
 const member = (info: object, name: string): unknown =>
   name in info ? (info as Record<string, unknown>)[name] : undefined
 
-const problems = ({ info, profile, hasSent }: QuerySeen): readonly string[] => {
+const problems = ({ info, profile, isSource }: QuerySeen): readonly string[] => {
   const schema = commands[profile]['query-migrate'].returns
   if (!Schema.is(schema)(info)) return ['is not of the schema']
   const found: string[] = []
   const [status, total, downtime] = [member(info, 'status'), member(info, 'total-time'), member(info, 'downtime')]
-  if (status === 'completed' && hasSent) {
+  if (status === 'completed' && isSource) {
     if (!(Number(total) > 0)) found.push(`is completed with total-time ${String(total)}`)
     if (typeof downtime !== 'number') found.push('is completed without a downtime')
     else if (downtime < 0 || downtime > Number(total))

@@ -24,6 +24,7 @@ const verdict = (observation: Observation, line: CommandSeen): Violation | undef
       ? `a cancel was refused and done all the same: ${where}`
       : undefined
   if (answer.type === 'none' || idleStatuses.has(was)) return undefined
+  if (isCommitted(before) && is === 'cancelling') return `a cancel behind the commit was begun: ${where}`
   // What came between the question and the answer may have ended the run or committed it.
   if (isCommitted(after) || idleStatuses.has(is)) return undefined
   if (is !== 'cancelling') return `a cancel was accepted and not begun: ${where}, then ${is}`

@@ -5,7 +5,7 @@ import type { ByteLink } from '../../src/channel/byte-link.ts'
 import { Transport } from '../../src/channel/transport.ts'
 import { simulatedTransport } from '../../src/channel/simulated-transport.ts'
 import { outgoingStatus } from '../../src/core/index.ts'
-import { engines, type Steppable } from '../../src/transfer/fiber-data-plane.ts'
+import { engines } from '../../src/transfer/fiber-data-plane.ts'
 import {
   CommandRefused,
   makeMigrationProcess,
@@ -13,13 +13,14 @@ import {
   type MigrationProcessOptions,
   type TimedEvent,
 } from '../../src/transfer/migration-process.ts'
-import type { OutgoingOrder, OutgoingReport, Wait } from '../../src/transfer/order.ts'
+import type { OutgoingReport, Wait } from '../../src/transfer/order.ts'
 import type { OutgoingEngineOptions } from '../../src/transfer/outgoing-engine.ts'
 import { ourRuntime, type RuntimeSystem } from '../worlds/runtime-world.ts'
 import { ForgetfulLog, StaleLog, withLog } from './logs.ts'
 import type { Mutant } from './mutant.ts'
 
-type OutgoingEngine = Steppable<OutgoingOrder> & { isClean?(block: number, page: number): boolean }
+/** The real engine, as far as a mutant or a test has to do with it. */
+type OutgoingEngine = ReturnType<typeof engines.outgoing>
 
 /** The sending engine with something else done to its options, or to itself. */
 const withOutgoing = (
@@ -46,16 +47,19 @@ const withLink = (name: string, change: () => (link: ByteLink) => ByteLink): Run
     (options) => options,
     (engine) => {
       const changed = change()
-      return { ...rest(engine), step: (link, now): Wait => engine.step(changed(link), now) }
+      return changedStep(engine, (link, now) => engine.step(changed(link), now))
     },
   )
 
-const rest = (engine: OutgoingEngine) => ({
-  order: (order: OutgoingOrder, now: number) => engine.order(order, now),
-  ...(engine.isClean === undefined
-    ? {}
-    : { isClean: (block: number, page: number) => engine.isClean?.(block, page) ?? false }),
-})
+/** The same engine, still to be looked at, with another step. */
+const changedStep = (engine: OutgoingEngine, step: (link: ByteLink, nowMillis: number) => Wait): OutgoingEngine =>
+  new Proxy(engine, {
+    get: (target, name) => {
+      if (name === 'step') return step
+      const value: unknown = Reflect.get(target, name, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
 
 /** A process that behaves otherwise towards its manager. */
 const withProcess = (

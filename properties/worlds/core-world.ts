@@ -31,6 +31,7 @@ export const ourCore: CoreSystem = { name: 'switchover', start, step }
 export interface CorePlan {
   readonly profile: '2.11' | '7.2'
   readonly pause: boolean
+  /** The capability is on, and every migration is asked to go on to postcopy as soon as it can. */
   readonly postcopy: boolean
   /** The source is told that a destination is dead, when it is. */
   readonly fence: boolean
@@ -81,6 +82,7 @@ interface Member {
 
 /** Facts that a party may be given in one rest; a world that needs more of them never comes to rest. */
 const STEPS_MAX = 400
+const UNTIL_MAX = 30
 
 /** See the head of this file. */
 export class CoreWorld {
@@ -224,7 +226,17 @@ export class CoreWorld {
     if (this.member(chosen.to)?.crashed !== true) chosen.happen()
   }
 
+  /** Lets things happen in order until the source is in a state; stops where nothing can happen any more. */
+  until(state: string): void {
+    for (let steps = 0; this.#agenda.length > 0 && steps < UNTIL_MAX; steps++) {
+      if (pathOf(this.source.state, 'outgoing').join('.') === state) return
+      this.next(0)
+    }
+  }
+
   #expect(to: Member, what: string, happen: () => void, channel?: Channel): void {
+    // Nothing more can be sent on a channel that is broken.
+    if (channel?.alive === false) return
     this.#agenda.push({ to: to.party, what, happen, ...(channel === undefined ? {} : { channel }) })
   }
 
@@ -372,12 +384,11 @@ export class CoreWorld {
     const { destination } = channel
     const run = destination.arrival
     const running = this.member(channel.source)?.state.chart.context.before === 'running'
-    this.#expectFact(destination, { type: 'incoming.listening', run }, channel, () =>
-      this.#expectFact(destination, { type: 'incoming.running', run }, channel, () => {
-        this.#expectFact(destination, { type: 'incoming.start', running, run })
-        this.#expectFact(destination, { type: 'incoming.ended', running, run }, channel)
-      }),
+    this.#expectFact(destination, { type: 'incoming.listening', run }, channel)
+    this.#expectFact(destination, { type: 'incoming.running', run }, channel, () =>
+      this.#expectFact(destination, { type: 'incoming.start', running, run }),
     )
+    this.#expectFact(destination, { type: 'incoming.ended', running, run }, channel)
   }
 
   #answerSource(member: Member, word: 'acknowledge' | 'reject'): void {
@@ -472,6 +483,7 @@ export class CoreWorld {
   /** Sends the guest to the last destination, or to a new one if that was used or there is none. */
   migrate(): void {
     this.command('source', 'migrate', { uri: this.freshUri() })
+    if (this.plan.postcopy) this.command('source', 'migrate-start-postcopy')
   }
 
   freshUri(): string {

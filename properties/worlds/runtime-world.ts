@@ -621,19 +621,28 @@ const bounded = <Order>(
   }
 }
 
+/** What a sending engine lets a test look at. */
+interface Watchable {
+  readonly isClean: (block: number, page: number) => boolean
+  readonly isFlushed: boolean
+}
+
+const isWatchable = (engine: object): engine is Watchable => 'isClean' in engine && 'isFlushed' in engine
+
 /** Engines that are looked at between two steps, when nothing waits to be handed over. */
 const watch = (makers: EngineMakers, world: () => RuntimeWorld | undefined): EngineMakers => ({
   incoming: (options) => bounded('incoming', makers.incoming(options), world),
   outgoing: (options) => {
     const engine = makers.outgoing(options)
     const here = world()
-    if (here === undefined || !('isClean' in engine)) return bounded('outgoing', engine, world)
-    const { isClean } = engine as { readonly isClean: (block: number, page: number) => boolean }
+    if (here === undefined || !isWatchable(engine)) return bounded('outgoing', engine, world)
     const shadow = here.shadowForEngine()
+    let lookedMillis = -1
     let reported = false
-    return bounded('outgoing', engine, world, (wait, now) => {
-      if (reported || (wait.kind !== 'until' && wait.kind !== 'order')) return
-      const pages = shadow.stale(here.source.memory, isClean.bind(engine))
+    return bounded('outgoing', engine, world, (_wait, now) => {
+      if (reported || now === lookedMillis || !shadow.hasPages || !engine.isFlushed) return
+      lookedMillis = now
+      const pages = shadow.stale(here.source.memory, (block, page) => engine.isClean(block, page))
       if (pages.length > 0) here.note({ kind: 'stale', party: 'source', atMillis: now, pages })
       reported = pages.length > 0
     })

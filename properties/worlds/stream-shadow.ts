@@ -73,6 +73,10 @@ export class StreamShadow {
     }
   }
 
+  get hasPages(): boolean {
+    return this.#pages.size > 0
+  }
+
   /** Pages that `isClean` holds for carried although their bytes in memory are others. */
   stale(memory: GuestMemory, isClean: (block: number, page: number) => boolean): readonly string[] {
     const found: string[] = []

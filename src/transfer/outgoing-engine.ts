@@ -117,6 +117,11 @@ export class OutgoingEngine {
     return !this.#dirty[block]!.test(page)
   }
 
+  /** Whether everything that was put together has been handed to the link: what is clean has then been written. */
+  get isFlushed(): boolean {
+    return this.#queue.isEmpty
+  }
+
   /** Bytes handed to the link so far, framing and all. */
   get bytesWritten(): number {
     return this.#queue.bytesWritten
