@@ -15,7 +15,9 @@ import { metaOf, recordingText } from '../../properties/differential/judge.ts'
 import { justified, withFlipped } from '../../properties/differential/justified.ts'
 import { parseSequenceToken, type SequenceToken } from '../../properties/differential/sequence-token.ts'
 import type { Transcript } from '../../properties/differential/transcript.ts'
-import { parseReplayToken } from '../../properties/suites/replay-token.ts'
+import { catalogue, propertyOf } from '../../properties/catalogue.ts'
+import { runCoreSuite } from '../../properties/suites/core-suite.ts'
+import { parseReplayToken, type Suite } from '../../properties/suites/replay-token.ts'
 import { describeCounterexample, type SuiteResult } from '../../properties/suites/result.ts'
 import { runRuntimeSuite } from '../../properties/suites/runtime-suite.ts'
 import { doubleSystem } from '../peer/double.ts'
@@ -23,7 +25,7 @@ import { findQemu, qemuSystem } from '../peer/qemu.ts'
 import { Failure, WrongUsage } from './failure.ts'
 
 interface Options {
-  readonly system: 'qemu' | 'runtime'
+  readonly system: 'core' | 'runtime' | 'qemu'
   readonly runs: number
   readonly seed: number
   readonly quirk: readonly string[]
@@ -194,32 +196,48 @@ const describeSuite = (result: SuiteResult): string =>
     result.counterexample === undefined ? '  every property held' : describeCounterexample(result.counterexample),
   ].join('\n')
 
-const checkRuntime = (options: Options) =>
+/** The suites of a system, each run in turn; a token names one of them. */
+const checkOurs = (options: Options, suites: readonly Suite[]) =>
   Effect.gen(function* () {
     const text = Option.getOrUndefined(options.replay)
     const token = text === undefined ? undefined : parseReplayToken(text)
-    if (text !== undefined && token?.suite !== 'runtime')
-      return yield* new WrongUsage({ reason: 'replay: expected a token that check --system runtime has printed' })
-    const { path, replayPath } = token ?? {}
+    if (text !== undefined && (token === undefined || !suites.includes(token.suite)))
+      return yield* new WrongUsage({
+        reason: `replay: expected a token that check --system ${options.system} has printed`,
+      })
     const only = token?.only ?? (options.property === 'all' ? undefined : options.property)
-    const result = yield* Effect.promise(() =>
-      runRuntimeSuite({
+    if (only !== undefined && propertyOf(only) === undefined)
+      return yield* new WrongUsage({
+        reason: `property: expected one of ${catalogue.map(({ id }) => id).join(', ')}, found ${only}`,
+      })
+    let violated = 0
+    for (const suite of token === undefined ? suites : [token.suite]) {
+      const { path, replayPath } = token ?? {}
+      const suiteOptions = {
         runs: options.runs,
         seed: token?.seed ?? options.seed,
         ...(path === undefined ? {} : { path }),
         ...(replayPath === undefined ? {} : { replayPath }),
         ...(only === undefined ? {} : { onlyProperty: only }),
-      }),
-    )
-    yield* Console.log(options.json ? JSON.stringify(result) : describeSuite(result))
-    if (result.counterexample !== undefined) return yield* new Failure({ reason: 'a property is violated' })
+      }
+      const result = yield* Effect.promise(async () =>
+        suite === 'runtime'
+          ? runRuntimeSuite(suiteOptions)
+          : runCoreSuite({ ...suiteOptions, world: suite === 'storm' ? 'storm' : 'pair' }),
+      )
+      yield* Console.log(options.json ? JSON.stringify(result) : describeSuite(result))
+      if (result.counterexample !== undefined) violated++
+    }
+    if (violated > 0) return yield* new Failure({ reason: 'a property is violated' })
   })
 
 export const check = Command.make(
   'check',
   {
-    system: Flag.Literals('system', ['runtime', 'qemu']).pipe(
-      Flag.withDescription('runtime: our processes on a simulated network; qemu: a live pair, beside our double'),
+    system: Flag.Literals('system', ['core', 'runtime', 'qemu']).pipe(
+      Flag.withDescription(
+        'core: the decision core; runtime: our processes on a simulated network; qemu: a live pair beside our double',
+      ),
       Flag.withDefault('runtime' as const),
     ),
     runs: Flag.Int('runs').pipe(Flag.withDescription('random sequences'), Flag.withDefault(100)),
@@ -230,7 +248,7 @@ export const check = Command.make(
     ),
     property: Flag.String('property').pipe(
       Flag.withDescription(
-        'runtime: one invariant (I1); qemu: differential, defects, or one defect (h1, h3, h4, h7, q6, q8, q13)',
+        'core, runtime: one invariant (I1); qemu: differential, defects, or one defect (h1, h3, h4, h7, q6, q8, q13)',
       ),
       Flag.withDefault('all'),
     ),
@@ -245,7 +263,10 @@ export const check = Command.make(
     ),
     json: Flag.Boolean('json').pipe(Flag.withDescription('one JSON line a property'), Flag.withDefault(false)),
   },
-  (options) => (options.system === 'qemu' ? checkQemu(options) : checkRuntime(options)),
+  (options) => {
+    if (options.system === 'qemu') return checkQemu(options)
+    return checkOurs(options, options.system === 'core' ? ['core', 'storm'] : ['runtime'])
+  },
 ).pipe(
   Command.withDescription(
     'Run random sequences against a system and hold it to its properties; what breaks one is shortened and replayable',
