@@ -52,6 +52,8 @@ export interface EventSeen {
   readonly atMillis: number
   readonly event: ManagerEvent
   readonly query?: unknown
+  /** Number of the last run when that was answered. */
+  readonly queryRun?: number
 }
 
 /** The vCPU was really started or stopped; `state` is the core's at that moment. */

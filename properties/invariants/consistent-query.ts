@@ -74,15 +74,16 @@ export const queryFollowsEvent: Property = {
   text: 'Who queries after an event gets the status of that event, or one that comes after it.',
   check: (observation) => {
     const found: Violation[] = []
-    for (const { party, event, query, atMillis } of linesOf(observation, 'event')) {
+    const profile = observation.end.parties.find(({ party }) => party === 'source')?.state.profile ?? '2.11'
+    let run = 0
+    for (const { party, event, query, queryRun = 0, atMillis } of linesOf(observation, 'event')) {
       if (event.event !== 'MIGRATION' || typeof query !== 'object' || query === null || party !== 'source') continue
-      const status = member(query, 'status')
-      // A new run has begun in between: what it is in comes after everything.
-      const state = observation.end.parties.find((each) => each.party === party)?.state
       const told = String(event.data.status)
-      const isLater = status === 'setup' && told !== 'setup'
-      if (!isLater && !reaches('outgoing', state?.profile ?? '2.11', told, String(status)))
-        found.push(`${party} told ${told} at ${atMillis} ms and then answered ${String(status)}`)
+      if (told === 'setup') run++
+      const status = String(member(query, 'status'))
+      // Where a new run has begun in between, whatever it is in comes after everything of the last one.
+      if (queryRun <= run && !reaches('outgoing', profile, told, status))
+        found.push(`${party} told ${told} at ${atMillis} ms and then answered ${status}`)
     }
     return found
   },

@@ -146,7 +146,14 @@ export class CoreWorld {
     for (const output of outputs) {
       if (output.type === 'event') {
         const query = output.event.event === 'MIGRATION' ? this.#query(member) : undefined
-        this.#timeline.push({ kind: 'event', party, atMillis, event: output.event, query })
+        this.#timeline.push({
+          kind: 'event',
+          party,
+          atMillis,
+          event: output.event,
+          query,
+          queryRun: member.state.outgoingNumber,
+        })
       } else if (output.type === 'intent') this.#carryOut(member, output.intent)
     }
     return [after, outputs]

@@ -305,7 +305,10 @@ export class RuntimeWorld {
             ? Effect.sync(() => world.note({ kind: 'event', party, atMillis, event }))
             : process.execute('query-migrate').pipe(
                 Effect.catch((refused) => Effect.succeed(refused)),
-                Effect.map((query) => world.note({ kind: 'event', party, atMillis, event, query })),
+                Effect.zip(process.state),
+                Effect.map(([query, { outgoingNumber }]) =>
+                  world.note({ kind: 'event', party, atMillis, event, query, queryRun: outgoingNumber }),
+                ),
               ),
         ),
         Effect.forkIn(member.scope),
