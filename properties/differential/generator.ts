@@ -174,7 +174,7 @@ const shapes: readonly (readonly Call[])[] = [
   [release, migrate],
   [migrate, cancel],
   [capability('pause-before-switchover', true), release, migrate],
-  [constant('stop'), capability('pause-before-switchover', true), release, migrate],
+  [constant('stop'), capability('pause-before-switchover', true), release, migrate, cancel],
   [capability('x-colo', true), release, migrate, cancel],
   [capability('return-path', true), release, migrate],
 ]

@@ -70,6 +70,16 @@ export const justified: readonly JustifiedDifference[] = [
     after: 'goes-on',
   },
   {
+    id: 'device-before-cancelling',
+    kind: 'events',
+    commands: ['migrate_cancel'],
+    qemu: /^MIGRATION device, MIGRATION cancelling(, RESUME)?, MIGRATION cancelled$/,
+    double: /^MIGRATION cancelling(, RESUME)?, MIGRATION cancelled$/,
+    what: 'A cancel in pre-switchover sometimes wakes QEMU’s migration thread, which says device, before it is cancelled.',
+    why: 'A race inside QEMU, which the charts know; the double always takes the shorter way.',
+    after: 'goes-on',
+  },
+  {
     id: 'colo-starts-a-stopped-guest',
     kind: 'charts',
     qemu: /RESUME; the guest was started on the destination, although it was stopped on the source$/,

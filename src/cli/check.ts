@@ -93,7 +93,7 @@ const describeDefect = ({ quirk, invariant, property, title, runs, millis, found
   return [
     head,
     `  found at run ${runs}: ${found.violation}`,
-    `  shortest: ${found.commands} commands (at first ${found.commandsAtFirst}; ${found.candidates} candidates, ${Math.round(millis / 1000)} s); the charts: ${explained}`,
+    `  shortest: ${found.commands} ${found.commands === 1 ? 'command' : 'commands'} (at first ${found.commandsAtFirst}; ${found.candidates} candidates, ${Math.round(millis / 1000)} s); the charts: ${explained}`,
     ...stepLines(found.steps),
     `  again with --replay ${found.token}`,
   ].join('\n')
