@@ -2,7 +2,6 @@
  * Our processes in the place of QEMU's: the core in profile 7.2 with the quirks that 7.2 has, over real sockets. As with
  * QEMU, a destination whose load has failed ends.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Deferred, Effect, Layer, Queue, Stream, type Cause, type Scope } from 'effect'
@@ -17,6 +16,7 @@ import { allocateFor, bootMemory, makeGuest, type GuestProgram } from '../transf
 import { makeMigrationProcess } from '../transfer/migration-process.ts'
 import { openPeerSession, PromiseScope } from './peer-session.ts'
 import type { PeerSession, Peers, PeerSystem, PeerTap, Role } from './peer.ts'
+import { temporaryDirectory } from './temporary.ts'
 
 /** A guest that hardly writes: what is compared is the control plane, and QEMU's `-machine none` writes nothing. */
 const spec: Extract<GuestSpec, { kind: 'write' }> = {
@@ -82,15 +82,12 @@ export const doubleSystem = (quirks: Iterable<QuirkId>): PeerSystem => ({
   name: 'double',
   open: async (): Promise<Peers> => {
     const scope = new PromiseScope()
-    const directory = mkdtempSync(join(tmpdir(), 'switchover-'))
+    const directory = await scope.run(temporaryDirectory(tmpdir()))
     return {
       start: (role, tap) => scope.run(startProcess(role, [...quirks], tap)),
       address: (number) => `unix:${join(directory, `migration-${number}.sock`)}`,
       lastWords: () => '',
-      close: async () => {
-        await scope.close()
-        rmSync(directory, { recursive: true, force: true })
-      },
+      close: () => scope.close(),
     }
   },
 })

@@ -8,7 +8,7 @@
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -17,6 +17,7 @@ import { Effect, Exit, Queue, Result, Scope, Stream, type Cause } from 'effect'
 import type { QmpDuplex } from '../qmp/client.ts'
 import { openPeerSession, PromiseScope } from './peer-session.ts'
 import type { PeerSession, Peers, PeerSystem, PeerTap, Role } from './peer.ts'
+import { dieTogether, temporaryDirectory } from './temporary.ts'
 
 /** The binary that is looked for. */
 export const QEMU_BINARY = 'qemu-system-x86_64'
@@ -51,13 +52,6 @@ const DEFAULT_MEBIBYTES = 4
 /** Where files of guest memory are best put: in memory. */
 const memoryDirectory = (): string => (existsSync('/dev/shm') ? '/dev/shm' : tmpdir())
 
-/** A directory of one run; gone with the scope. */
-const temporaryDirectory = (parent: string): Effect.Effect<string, never, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.sync(() => mkdtempSync(join(parent, 'switchover-'))),
-    (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true })),
-  )
-
 /** Random bytes are made once a process and used for every run: each mebibyte is another rotation of the first. */
 let randomMebibyte: Uint8Array | undefined
 const fillRandomly = async (path: string, mebibytes: number): Promise<void> => {
@@ -86,21 +80,14 @@ class StderrKeeper {
   }
 }
 
-/** Those that run: none outlives this process, however it ends by itself. */
-const running = new Set<ChildProcess>()
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
-})
-
 /** A process that dies with the scope. */
 const spawned = (args: readonly string[], who: string, stderr: StderrKeeper) =>
   Effect.acquireRelease(
     Effect.sync(() => {
       const child = spawn(QEMU_BINARY, args, { stdio: ['ignore', 'ignore', 'pipe'] })
       child.stderr.setEncoding('utf8').on('data', (chunk: string) => stderr.take(who, chunk))
-      running.add(child)
+      dieTogether(child)
       child.on('exit', (_code, signal) => {
-        running.delete(child)
         if (signal !== null && signal !== 'SIGKILL') stderr.take(who, `killed by ${signal}\n`)
       })
       child.on('error', (error) => stderr.take(who, `${error.message}\n`))
