@@ -1,6 +1,6 @@
 /**
- * The data plane in worker threads: a busy transfer never delays an answer to the manager. Threads are kept for the next
- * run; one is started beforehand, so that a migration does not wait for it.
+ * The data plane in worker threads: a busy transfer never delays an answer to the manager. One thread is started
+ * beforehand and kept from run to run, so that a migration does not wait for it.
  */
 import { MessageChannel, type Worker } from 'node:worker_threads'
 import { Deferred, Effect, Layer, type Scope } from 'effect'
@@ -16,16 +16,24 @@ const ABORT_PATIENCE = '2 seconds'
 
 const make = Effect.gen(function* () {
   const threads = new Set<Worker>()
-  const idle: Worker[] = []
+  let idle: Worker | undefined
 
   const hire = (): Worker => {
-    const known = idle.pop()
-    if (known !== undefined) return known
-    const thread = startThread('engine-thread')
+    const thread = idle ?? startThread('engine-thread')
+    idle = undefined
     threads.add(thread)
     return thread
   }
-  idle.push(hire())
+  const dismiss = (thread: Worker) => {
+    threads.delete(thread)
+    return Effect.promise(() => thread.terminate())
+  }
+  // A run that begins while the one before is still ending has a thread of its own, which is one too many afterwards.
+  const release = (thread: Worker): void => {
+    if (idle === undefined) idle = thread
+    else Effect.runFork(dismiss(thread))
+  }
+  idle = hire()
   yield* Effect.addFinalizer(() => Effect.promise(() => Promise.all([...threads].map((thread) => thread.terminate()))))
 
   const start = <Order extends { readonly type: string }, News>(
@@ -49,7 +57,7 @@ const make = Effect.gen(function* () {
       port1.on('message', (news: News | { readonly type: 'over' }) => {
         if (!isOver(news)) return report(news)
         thread.off('error', died)
-        idle.push(thread)
+        release(thread)
         port1.close()
         Deferred.doneUnsafe(over, Effect.void)
       })
@@ -72,7 +80,7 @@ const make = Effect.gen(function* () {
           return Deferred.await(over).pipe(
             Effect.timeoutOrElse({
               duration: ABORT_PATIENCE,
-              orElse: () => Effect.promise(() => thread.terminate()),
+              orElse: () => dismiss(thread),
             }),
           )
         }),
