@@ -1,6 +1,7 @@
 /** The benchmarks there are. A new one is a file beside `transfer.ts` and an entry here. */
 
 import type { Contender } from './contender.ts'
+import { double } from './double.ts'
 import { transfer } from './transfer.ts'
 
 export interface Benchmark {
@@ -11,4 +12,4 @@ export interface Benchmark {
   readonly contenders: readonly Contender[]
 }
 
-export const benchmarks: readonly Benchmark[] = [transfer]
+export const benchmarks: readonly Benchmark[] = [transfer, double]

@@ -1,6 +1,7 @@
 /** The runtime on Node: processes that send and receive guests over real channels, and the services they are made of. */
 export { ChannelError, type ByteLink } from './channel/byte-link.ts'
 export { nodeTransport } from './channel/node-transport.ts'
+export { SimulatedNetwork, simulatedTransport } from './channel/simulated-transport.ts'
 export { Transport, type Connection, type Listener } from './channel/transport.ts'
 export * from './memory/index.ts'
 export * from './memory/node.ts'

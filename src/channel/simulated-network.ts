@@ -147,15 +147,15 @@ export class SimulatedConnection {
     const point = this.network.pointFor(this.number, end.out)
     const limit = point !== undefined && 'byte' in point.at ? point.at.byte - pipe.bytes : Infinity
     const taken = pipe.write(views, limit, nowMillis)
-    if (taken.length > 0) {
-      this.network.tap?.(this.number, end.out, taken)
+    if (taken > 0) {
+      this.network.tap?.(this.number, end.out, Buffer.concat(views, taken))
       this.ends[end.out === 'forward' ? 1 : 0].notify()
     }
     const reached =
       point !== undefined &&
-      ('byte' in point.at ? pipe.bytes >= point.at.byte : taken.length > 0 && pipe.messages >= point.at.message)
+      ('byte' in point.at ? pipe.bytes >= point.at.byte : taken > 0 && pipe.messages >= point.at.message)
     if (reached) this.cut(point.fate)
-    return taken.length
+    return taken
   }
 
   read(end: SimulatedEnd, buffer: Uint8Array, start: number, stop: number, nowMillis: number): number {

@@ -12,20 +12,24 @@ export interface PipeOptions {
   readonly latencyMillis: number
 }
 
-interface Segment {
-  readonly bytes: Uint8Array
+/** A write that was accepted, or what is left of it. */
+interface Message {
+  bytes: number
   readonly readableMillis: number
 }
 
 /** What a reader finds: bytes, nothing yet, the end, or a broken pipe. */
 export type PipeEnd = 'open' | 'ended' | 'broken'
 
+const NOTHING = new Uint8Array(0)
+
 export class SimulatedPipe {
   readonly #options: PipeOptions
-  #segments: Segment[] = []
-  /** How much of the first segment has been read. */
-  #offset = 0
+  /** What is held, in a ring: from `#first`, round the end. Made at the first write. */
+  #ring = NOTHING
+  #first = 0
   #held = 0
+  #messages: Message[] = []
   #end: PipeEnd = 'open'
   /** Writes that were accepted, and their bytes, since the beginning; also those that a cut then dropped. */
   messages = 0
@@ -49,58 +53,76 @@ export class SimulatedPipe {
     return this.#end
   }
 
-  /** Takes at most `limit` bytes from the front of the views. Counts one message if it takes any. */
-  write(views: readonly Uint8Array[], limit: number, nowMillis: number): Uint8Array {
-    const offered = views.reduce((sum, view) => sum + view.length, 0)
-    const taken = new Uint8Array(Math.max(0, Math.min(offered, limit, this.room)))
-    let at = 0
+  /** Takes at most `limit` bytes from the front of the views, and says how many. Counts one message if it takes any. */
+  write(views: readonly Uint8Array[], limit: number, nowMillis: number): number {
+    if (this.#ring.length === 0) this.#ring = new Uint8Array(this.#options.capacityBytes)
+    const most = Math.min(limit, this.room)
+    let taken = 0
     for (const view of views) {
-      const part = view.subarray(0, taken.length - at)
-      taken.set(part, at)
-      at += part.length
-      if (at === taken.length) break
+      if (taken >= most) break
+      const part = view.length <= most - taken ? view : view.subarray(0, most - taken)
+      this.#put(part)
+      taken += part.length
     }
-    if (taken.length === 0) return taken
+    if (taken === 0) return 0
     this.messages++
-    this.bytes += taken.length
-    this.#held += taken.length
-    this.#segments.push({ bytes: taken, readableMillis: nowMillis + this.#options.latencyMillis })
+    this.bytes += taken
+    this.#messages.push({ bytes: taken, readableMillis: nowMillis + this.#options.latencyMillis })
     return taken
+  }
+
+  #put(bytes: Uint8Array): void {
+    const at = (this.#first + this.#held) % this.#ring.length
+    const front = Math.min(bytes.length, this.#ring.length - at)
+    this.#ring.set(front === bytes.length ? bytes : bytes.subarray(0, front), at)
+    if (front < bytes.length) this.#ring.set(bytes.subarray(front), 0)
+    this.#held += bytes.length
   }
 
   /** Reads what has arrived; 0 when nothing has. Whether more can follow is in {@link end}. */
   read(buffer: Uint8Array, start: number, end: number, nowMillis: number): number {
     let at = start
-    while (at < end) {
-      const first = this.#segments[0]
-      if (first === undefined || first.readableMillis > nowMillis) break
-      const part = first.bytes.subarray(this.#offset, this.#offset + end - at)
-      buffer.set(part, at)
-      at += part.length
-      this.#offset += part.length
-      if (this.#offset < first.bytes.length) continue
-      this.#segments.shift()
-      this.#offset = 0
+    for (let first = this.#messages[0]; first !== undefined && at < end; first = this.#messages[0]) {
+      if (first.readableMillis > nowMillis) break
+      const bytes = Math.min(first.bytes, end - at)
+      this.#take(buffer, at, bytes)
+      at += bytes
+      first.bytes -= bytes
+      if (first.bytes === 0) this.#messages.shift()
     }
-    this.#held -= at - start
     return at - start
+  }
+
+  #take(buffer: Uint8Array, at: number, bytes: number): void {
+    const front = Math.min(bytes, this.#ring.length - this.#first)
+    buffer.set(this.#ring.subarray(this.#first, this.#first + front), at)
+    if (front < bytes) buffer.set(this.#ring.subarray(0, bytes - front), at + front)
+    this.#first = (this.#first + bytes) % this.#ring.length
+    this.#held -= bytes
+    this.#forget()
+  }
+
+  /** A pipe that is through keeps its counts, which somebody may ask for, and no memory. */
+  #forget(): void {
+    if (this.#held === 0 && this.#end !== 'open') this.#ring = NOTHING
   }
 
   /** When the next bytes can be read; undefined if none are under way. */
   get nextMillis(): number | undefined {
-    return this.#segments[0]?.readableMillis
+    return this.#messages[0]?.readableMillis
   }
 
   /** No more writes: a reader gets what is left and then finds the pipe ended, or broken. */
   close(how: Exclude<PipeEnd, 'open'>): void {
     if (this.#end === 'open') this.#end = how
+    this.#forget()
   }
 
   /** Everything that has not been read is lost, the end of the stream too if it was still behind something. */
   drop(): void {
     if (this.#held > 0 || this.#end === 'open') this.#end = 'broken'
-    this.#segments = []
-    this.#offset = 0
+    this.#messages = []
     this.#held = 0
+    this.#forget()
   }
 }

@@ -2,7 +2,7 @@
  * One decision of the charts, with what follows from it: the actions they name become events and intents, and the books
  * of the run are kept. Nothing else in the core changes a status.
  */
-import { transition } from 'xstate'
+import { createActor, type ActionExecutor, type AnyActorRef } from 'xstate'
 import type { ChartEvent, ProcessMachine } from '../../machines/index.ts'
 import { machineOf, outgoingStatus, pathOf, runState, type CoreState, type OutgoingRun } from './core-state.ts'
 import type { Intent } from './intent.ts'
@@ -28,6 +28,39 @@ const snapshotOf = (state: CoreState): Snapshot => {
 
 /** Whether the charts take an event in this state. */
 export const accepts = (state: CoreState, event: ChartEvent): boolean => snapshotOf(state).can(event)
+
+/** An actor that is never started, as XState asks for one; its own `transition` makes one for each event. */
+const actors = new WeakMap<ProcessMachine, AnyActorRef>()
+
+const actorOf = (machine: ProcessMachine): AnyActorRef => {
+  const known = actors.get(machine)
+  if (known !== undefined) return known
+  const made = createActor(machine)
+  actors.set(machine, made)
+  return made
+}
+
+const nothing = (): void => {}
+
+/** The charts' answer to an event: where it leads, and the actions it names. Nothing is carried out. */
+const transition = (machine: ProcessMachine, from: Snapshot, event: ChartEvent) => {
+  const actions: Parameters<ActionExecutor>[0][] = []
+  const self = actorOf(machine)
+  const to = machine.transition(from, event, {
+    self,
+    id: '',
+    sessionId: '',
+    system: self.system,
+    logger: nothing,
+    defer: nothing,
+    emit: nothing,
+    stopChild: nothing,
+    actionExecutor: (action) => {
+      actions.push(action)
+    },
+  })
+  return [to, actions] as const
+}
 
 /** Lets the charts decide, and turns the actions they name into outputs. */
 export const decide = (state: CoreState, event: ChartEvent, nowMillis: number): Step => {
