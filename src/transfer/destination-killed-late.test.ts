@@ -25,8 +25,8 @@ import { within } from './testing/watch.ts'
 const moments = (random: Random): Moment[] => {
   const twice = <A>(make: () => A): A[] => [make(), make()]
   return [
-    { label: 'pre-switchover', parameters: FAST, pause: true, when: status('pre-switchover') },
-    { label: 'device', parameters: FAST, pause: true, rule: back(8), when: status('device.preparing') },
+    { label: 'pre-switchover', parameters: FAST, pause: 'stay', when: status('pre-switchover') },
+    { label: 'device', parameters: FAST, pause: 'go-on', rule: back(8), when: status('device.preparing') },
     { label: 'behind the last page', parameters: FAST, rule: back(8), when: status('active.preparing') },
     ...twice(() => {
       const bytes = -random.integer(1, 4200)

@@ -22,21 +22,21 @@ import { realTest } from './testing/real-test.ts'
 import type { Random } from './testing/seed.ts'
 
 const moments = (random: Random): Moment[] => {
-  const twice = <A>(make: () => A): A[] => [make(), make()]
+  const twice = (make: () => Moment): Moment[] => [make(), make()]
   return [
-    { label: 'setup', parameters: SLOW, when: status('setup') },
-    { label: 'active', parameters: SLOW, when: status('active') },
+    { label: 'setup', parameters: SLOW, pause: 'stay', when: status('setup') },
+    { label: 'active', parameters: SLOW, pause: 'stay', when: status('active') },
     ...twice(() => {
       const count = random.integer(1, 8)
-      return { label: `report ${count}`, parameters: SLOW, when: afterReport(count) }
+      return { label: `report ${count}`, parameters: SLOW, pause: 'stay', when: afterReport(count) }
     }),
     ...twice(() => {
       const pass = random.integer(1, 4)
-      return { label: `pass ${pass}`, parameters: SLOW, when: afterPass(pass) }
+      return { label: `pass ${pass}`, parameters: SLOW, pause: 'stay', when: afterPass(pass) }
     }),
     ...twice(() => {
       const percent = random.integer(2, 99)
-      return { label: `active at ${percent} %`, parameters: SLOW, when: atPercent(percent) }
+      return { label: `active at ${percent} %`, parameters: SLOW, pause: 'stay', when: atPercent(percent) }
     }),
     ...twice(() => {
       const bytes = random.integer(1, guest.memoryBytes)
@@ -51,6 +51,7 @@ realTest('killed while memory moves; one that is left alone then gets the guest'
     const { source, next } = yield* killAtEach(t, moments(random), 1)
     const destination = yield* next('fenced')
     yield* source.set(FAST)
+    yield* source.setCapability('pause-before-switchover', false)
     t.equal(yield* source.migrate(destination.uri), 'completed', 'a destination that lives gets the guest')
     yield* destination.client.execute('stop')
     const there = (yield* destination.client.execute('x-switchover-memory')) as { counter: number; sha256: string }

@@ -15,7 +15,7 @@ import { isIn, within } from './watch.ts'
 /** The guest that all of them migrate. */
 export const guest = smallGuest()
 
-/** Slow enough that much happens, and never so few dirty pages at the end of a pass that the run converges. */
+/** Slow enough that much happens, and hardly ever so few dirty pages at the end of a pass that the run converges. */
 export const SLOW = { 'max-bandwidth': 40_000_000, 'downtime-limit': 1 }
 export const FAST = { 'max-bandwidth': 0, 'downtime-limit': 300 }
 
@@ -23,7 +23,11 @@ export const FAST = { 'max-bandwidth': 0, 'downtime-limit': 300 }
 export interface Moment {
   readonly label: string
   readonly parameters: Readonly<Record<string, number>>
-  readonly pause?: boolean
+  /**
+   * Pause before the switchover, and `go-on` from there, or `stay`: a guest that is starved of its processor writes too
+   * little to keep a run from converging, which then is the last moment at which memory could still move.
+   */
+  readonly pause?: 'go-on' | 'stay'
   /** What a relay between the two keeps back, to make the moment last. */
   readonly rule?: Omit<Rule, 'action' | 'before'>
   /** Comes true when it is time. `run` is the run's number. */
@@ -46,13 +50,19 @@ export const status =
   ({ source, run }) =>
     source.watch.until(path, inRun(run, isIn(path)))
 
+/** Precopy is over: what a moment waited for will not come any more. */
+const isPaused = isIn('pre-switchover')
+
 export const afterReport =
   (count: number): Moment['when'] =>
   ({ source, run }) => {
     const reports = new Set<unknown>()
     return source.watch.until(
       `${count} reports`,
-      inRun(run, ({ outgoing }) => outgoing?.ram !== undefined && reports.add(outgoing.ram).size >= count),
+      inRun(run, (state) => {
+        const ram = state.outgoing?.ram
+        return isPaused(state) || (ram !== undefined && reports.add(ram).size >= count)
+      }),
     )
   }
 
@@ -61,7 +71,7 @@ export const afterPass =
   ({ source, run }) =>
     source.watch.until(
       `pass ${pass}`,
-      inRun(run, ({ outgoing }) => Number(outgoing?.ram?.['dirty-sync-count'] ?? 0) >= pass),
+      inRun(run, (state) => isPaused(state) || Number(state.outgoing?.ram?.['dirty-sync-count'] ?? 0) >= pass),
     )
 
 export const atPercent =
@@ -69,7 +79,10 @@ export const atPercent =
   ({ source, run }) =>
     source.watch.until(
       `${percent} %`,
-      inRun(run, ({ outgoing }) => Number(outgoing?.ram?.transferred ?? 0) >= (percent / 100) * guest.memoryBytes),
+      inRun(run, (state) => {
+        const { transferred = 0 } = state.outgoing?.ram ?? {}
+        return isPaused(state) || transferred >= (percent / 100) * guest.memoryBytes
+      }),
     )
 
 /** Nothing but the relay's rule: the bytes in front of its place have been passed on, and no more will be. */
@@ -102,15 +115,15 @@ const killAt = (
   destination: DestinationProcess,
 ): Effect.Effect<void, unknown, Scope.Scope> =>
   Effect.gen(function* () {
-    const { label, pause = false, rule } = moment
-    yield* source.setCapability('pause-before-switchover', pause)
+    const { label, pause, rule } = moment
+    yield* source.setCapability('pause-before-switchover', pause !== undefined)
     yield* source.set(moment.parameters)
     const relay =
       rule === undefined ? undefined : yield* makeRelay(destination.uri, { ...rule, action: 'hold', before: 'arrives' })
     const run = (yield* source.process.state).outgoingNumber + 1
     yield* source.execute('migrate', { uri: relay?.uri ?? destination.uri })
-    if (pause && label !== 'pre-switchover') {
-      yield* source.watch.until('pre-switchover', inRun(run, isIn('pre-switchover')))
+    if (pause === 'go-on') {
+      yield* source.watch.until('pre-switchover', inRun(run, isPaused))
       yield* source.execute('migrate-continue', { state: 'pre-switchover' })
     }
     if (relay !== undefined) yield* within(`the relay to have seen ${label}`, relay.reached)
