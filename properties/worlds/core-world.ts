@@ -290,6 +290,7 @@ export class CoreWorld {
       case 'save-devices':
         return this.#expectFact(member, { type: 'devices.saved', run: intent.run })
       case 'load':
+      case 'throttle-guest':
       case 'replicate':
       case 'quit':
         return

@@ -14,6 +14,7 @@ import {
 import { capabilities, type MigrationStats } from '../qapi/index.ts'
 import type { PhaseBytes, Progress } from './fact.ts'
 import { defaultParameters, type Parameters } from './parameters.ts'
+import type { Throttle } from './throttle.ts'
 
 /** How a core is started. */
 export interface CoreOptions {
@@ -83,6 +84,8 @@ export interface OutgoingRun {
     readonly reportedMillis: number
     readonly phases: PhaseBytes
   }
+  /** What auto-converge takes from the guest; back to nothing with the end of the run. */
+  readonly throttle: Throttle
   /** What `blk` and `inc` have switched on for this run only. */
   readonly temporary?: { readonly incremental: boolean }
   /** The first cause of a failure, and the side it lies on. */

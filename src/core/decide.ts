@@ -9,6 +9,7 @@ import type { Intent } from './intent.ts'
 import type { CoreOutput } from './output.ts'
 import { tlsParameters, transferParameters } from './parameters.ts'
 import { pendingSave } from './pending.ts'
+import { unthrottled } from './throttle.ts'
 
 /** A new state and what came of it. */
 export type Step = readonly [state: CoreState, outputs: readonly CoreOutput[]]
@@ -81,7 +82,23 @@ export const decide = (state: CoreState, event: ChartEvent, nowMillis: number): 
     }
   }
   next = closeBooks(before, markTimes(before, next, nowMillis), nowMillis)
-  return [next, outputs]
+  return withoutThrottle(next, outputs)
+}
+
+/** Builds the intent. */
+export const throttleGuest = (percentage: number): CoreOutput => ({
+  type: 'intent',
+  intent: { type: 'throttle-guest', percentage },
+})
+
+/** The statuses in which pages are sent, and a guest may be throttled. */
+const sending: ReadonlySet<string> = new Set(['active', 'pre-switchover', 'device', 'postcopy-active'])
+
+/** However a run ends, its guest is given back all of its time, and before it runs on. */
+const withoutThrottle = (state: CoreState, outputs: readonly CoreOutput[]): Step => {
+  const run = state.outgoing
+  if (run === undefined || run.throttle.percentage === 0 || sending.has(outgoingStatus(state))) return [state, outputs]
+  return [{ ...state, outgoing: { ...run, throttle: unthrottled } }, [throttleGuest(0), ...outputs]]
 }
 
 const intentOf = (action: string, state: CoreState): Intent | undefined => {

@@ -5,6 +5,7 @@
  */
 import type { StoppedRunState } from '../../machines/index.ts'
 import type { CompressionStats72, MigrationStats, XBZRLECacheStats72 } from '../qapi/index.ts'
+import type { DirtyPeriod } from './throttle.ts'
 
 /** Where the cause of a failure lies, as seen from the side that reports it. */
 export type FailureSide = 'source' | 'destination' | 'channel'
@@ -41,8 +42,6 @@ export interface Progress {
   /** Absent where no block device is being migrated (any more). */
   readonly disk?: DiskFigures
   readonly compression?: CompressionStats72
-  /** How much the guest is being throttled now. */
-  readonly cpuThrottlePercentage?: number
 }
 
 /** Facts of the side that sends, without the run they belong to. */
@@ -50,8 +49,12 @@ export type OutgoingNews =
   | { readonly type: 'outgoing.connected'; readonly returnPath: boolean }
   | { readonly type: 'outgoing.connect-failed'; readonly reason: string; readonly side: FailureSide }
   | { readonly type: 'outgoing.setup-done'; readonly setupMillis: number }
-  /** A sync of the dirty bitmap: `pass` counts from 1 in each run. */
-  | { readonly type: 'outgoing.pass'; readonly pass: number }
+  /**
+   * A sync of the dirty bitmap: `pass` counts from 1 in each run. `period` is what happened since it was last given; it is
+   * given at the first sync over a second later, but never with bytes that nobody dirtied (the bitmap of the setup), and not
+   * while disks are copied in bulk.
+   */
+  | { readonly type: 'outgoing.pass'; readonly pass: number; readonly period?: DirtyPeriod }
   | ({ readonly type: 'outgoing.progress' } & Progress)
   | { readonly type: 'outgoing.unplug-wait' }
   | { readonly type: 'outgoing.converged' }

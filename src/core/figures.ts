@@ -36,7 +36,7 @@ const pageRate = (run: OutgoingRun, ram: MigrationStats, nowMillis: number): num
 }
 
 /** Members that a report may have or not, as it has them. */
-const extras = ['multifdBytes', 'xbzrle', 'disk', 'compression', 'cpuThrottlePercentage'] as const
+const extras = ['multifdBytes', 'xbzrle', 'disk', 'compression'] as const
 
 /** The run with a report noted. */
 export const noteProgress = (state: CoreState, run: OutgoingRun, report: Progress, nowMillis: number): OutgoingRun => {
@@ -131,10 +131,11 @@ const noStats: MigrationStats = {
 
 /** Those that are there only while a run is under way: the disks still listed, and the throttle if it is on. */
 export const passing = (state: CoreState, run: OutgoingRun) => {
-  const { disk, cpuThrottlePercentage = 0 } = run.figures ?? {}
+  const { disk } = run.figures ?? {}
+  const { percentage } = run.throttle
   const stats = { ...noStats, ...disk }
   return {
     ...(disk === undefined ? {} : { disk: state.profile === '7.2' ? recentStats(stats, undefined) : stats }),
-    ...(cpuThrottlePercentage === 0 ? {} : { 'cpu-throttle-percentage': cpuThrottlePercentage }),
+    ...(percentage === 0 ? {} : { 'cpu-throttle-percentage': percentage }),
   }
 }

@@ -53,6 +53,11 @@ export type Intent =
   | { readonly type: 'reject'; readonly run: number }
   | { readonly type: 'stop-guest' }
   | { readonly type: 'start-guest' }
+  /**
+   * Take this part of its time from the guest (1 to 99; 0: none), until told otherwise: of each slice of
+   * 10 / (1 - percentage / 100) milliseconds it runs 10. It holds for a guest that is stopped and started again, too.
+   */
+  | { readonly type: 'throttle-guest'; readonly percentage: number }
   | { readonly type: 'release-images' }
   | { readonly type: 'acquire-images' }
   /**

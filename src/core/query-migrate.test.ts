@@ -4,7 +4,7 @@ import t from 'tap'
 import type { Profile } from '../../machines/index.ts'
 import { commands, type MigrationStats } from '../qapi/index.ts'
 import type { Progress } from './fact.ts'
-import { reach, scenarios, type ScenarioCore, type ScenarioVariant } from './scenarios.ts'
+import { reach, scenarios, type ScenarioCore, type ScenarioInput, type ScenarioVariant } from './scenarios.ts'
 
 const stats = (transferred: number, normal: number): MigrationStats => ({
   transferred,
@@ -28,7 +28,6 @@ const everything: Progress = {
   xbzrle: { bytes: 100, pages: 3, 'cache-miss': 1, 'cache-miss-rate': 0.5, overflow: 0, 'encoding-rate': 4 },
   disk: { transferred: 10, remaining: 20, total: 30 },
   compression: { pages: 1, busy: 0, 'busy-rate': 0, 'compressed-size': 9, 'compression-rate': 2 },
-  cpuThrottlePercentage: 20,
 }
 
 const query = (core: ScenarioCore): Record<string, unknown> => {
@@ -40,13 +39,19 @@ const query = (core: ScenarioCore): Record<string, unknown> => {
   return Schema.decodeUnknownSync(returns, { onExcessProperty: 'error' })(reply?.value) as Record<string, unknown>
 }
 
-/** A core in a state of the source, with everything reported as soon as a report is taken. */
+const highPeriod: ScenarioInput = [
+  'fact',
+  { type: 'outgoing.pass', pass: 2, period: { dirtiedBytes: 100, sentBytes: 100 } },
+]
+const throttled: ScenarioVariant = { capabilities: ['auto-converge'] }
+
+/** A core in a state of the source, with everything reported, and the guest too fast, as soon as a report is taken. */
 const reported = (profile: Profile, name: string, report: Progress, variant: ScenarioVariant = {}): ScenarioCore => {
   const scenario = scenarios(profile).find((one) => one.side === 'outgoing' && one.name === name)
   if (scenario === undefined) throw new Error(`expected a scenario ${name}`)
   const at = scenario.inputs.findIndex((input) => input[0] === 'fact' && input[1].type === 'outgoing.setup-done')
   const inputs = [...scenario.inputs]
-  if (at !== -1) inputs.splice(at + 1, 0, ['fact', { type: 'outgoing.progress', ...report }])
+  if (at !== -1) inputs.splice(at + 1, 0, ['fact', { type: 'outgoing.progress', ...report }], highPeriod, highPeriod)
   return reach({ ...scenario, inputs }, { ...variant, profile })
 }
 
@@ -62,7 +67,8 @@ const presence: readonly (readonly [name: string, members: readonly string[], wi
   ['postcopy-active', [...running, ...passing], true],
   ['pre-switchover', [...running, ...passing], true],
   ['device', [...running, ...passing], true],
-  ['cancelling', [...running, ...passing], true],
+  // The throttle has been taken off already.
+  ['cancelling', [...running, 'disk'], true],
   ['cancelled', ['status'], false],
   ['completed', completed, true],
   ['failed', ['status', 'error-desc'], false],
@@ -72,7 +78,7 @@ const presence: readonly (readonly [name: string, members: readonly string[], wi
 t.test('5.1: each member is there exactly in its statuses, in both profiles', async (t) => {
   for (const profile of ['2.11', '7.2'] as const)
     for (const [name, members] of presence) {
-      const core = reported(profile, name, everything)
+      const core = reported(profile, name, everything, throttled)
       t.strictSame(Object.keys(query(core)).sort(), [...members].sort(), `${profile} ${name}`)
     }
 })
@@ -82,7 +88,7 @@ t.test('5.1: xbzrle-cache and compression follow their capability', async (t) =>
     for (const [name, members, withCounters] of presence) {
       const capabilities = profile === '7.2' ? ['xbzrle', 'compress'] : ['xbzrle']
       const more = withCounters ? (profile === '7.2' ? ['xbzrle-cache', 'compression'] : ['xbzrle-cache']) : []
-      const core = reported(profile, name, everything, { capabilities })
+      const core = reported(profile, name, everything, { capabilities: [...capabilities, 'auto-converge'] })
       t.strictSame(Object.keys(query(core)).sort(), [...members, ...more].sort(), `${profile} ${name}`)
     }
 })
@@ -95,10 +101,11 @@ t.test('the cache has the size that is set now, and counts nothing before the fi
   t.strictSame(query(core)['xbzrle-cache'], { 'cache-size': 8192, ...none })
 })
 
-t.test('a disk has three figures; a throttle of 0 is no member', async (t) => {
+t.test('a disk has three figures; without a throttle there is no member of it', async (t) => {
   const { disk } = query(reported('2.11', 'active', everything)) as { disk: Record<string, unknown> }
   t.match(disk, { transferred: 10, remaining: 20, total: 30, normal: 0, 'page-size': 0 })
-  t.notOk('cpu-throttle-percentage' in query(reported('2.11', 'active', { ...everything, cpuThrottlePercentage: 0 })))
+  t.equal(query(reported('2.11', 'active', everything, throttled))['cpu-throttle-percentage'], 20)
+  t.notOk('cpu-throttle-percentage' in query(reported('2.11', 'active', everything)))
 })
 
 t.test('7.2: bytes are attributed to what the guest did while they were sent', async (t) => {

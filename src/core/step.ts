@@ -7,11 +7,12 @@ import { commandOf } from './command.ts'
 import { takeDevicesFact } from './command/devices.ts'
 import { takeReplicationFact } from './command/replication.ts'
 import { describeState, hasQuirk, isOn, outgoingStatus, type CoreState } from './core-state.ts'
-import { accepts, decide, over, type Step } from './decide.ts'
+import { accepts, decide, over, throttleGuest, type Step } from './decide.ts'
 import type { Fact } from './fact.ts'
 import { noteProgress, passNumber } from './figures.ts'
 import { refuse, type CoreOutput, type Refusal, type Reply } from './output.ts'
 import { answer, pendingListener, pendingSave } from './pending.ts'
+import { evaluate, throttleSettings } from './throttle.ts'
 
 /** What the core can be told. `nowMillis` is the caller's clock; only differences of it are used. */
 export type CoreInput =
@@ -49,7 +50,7 @@ const takeFact = (state: CoreState, fact: Fact, nowMillis: number): Step => {
       return [{ ...state, outgoing: noteProgress(state, state.outgoing, fact, nowMillis) }, []]
     case 'outgoing.pass':
       if (over.has(outgoingStatus(state))) return unexpected(state, fact)
-      return [state, isOn(state, 'events') ? [passEvent(state, fact.pass)] : []]
+      return takePass(state, fact)
     case 'incoming.bound':
       return listens(state, fact.uri)
     case 'devices.saved':
@@ -68,6 +69,20 @@ const takeFact = (state: CoreState, fact: Fact, nowMillis: number): Step => {
       return settleListener(next, outputs, fact)
     }
   }
+}
+
+/** The period is judged before the pass is told of, as in QEMU. */
+const takePass = (state: CoreState, { pass, period }: Extract<Fact, { type: 'outgoing.pass' }>): Step => {
+  const run = state.outgoing
+  const event = isOn(state, 'events') ? [passEvent(state, pass)] : []
+  const judges = period !== undefined && isOn(state, 'auto-converge') && outgoingStatus(state) === 'active'
+  if (!judges || run === undefined) return [state, event]
+  const throttle = evaluate(run.throttle, period, throttleSettings(state))
+  const raises = throttle.percentage !== run.throttle.percentage
+  return [
+    { ...state, outgoing: { ...run, throttle } },
+    [...(raises ? [throttleGuest(throttle.percentage)] : []), ...event],
+  ]
 }
 
 const passEvent = (state: CoreState, pass: number): CoreOutput => ({

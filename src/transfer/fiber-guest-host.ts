@@ -17,6 +17,7 @@ export const fiberGuestHost = (guest: Guest): Effect.Effect<GuestHost, never, Sc
       memory: guest.memory,
       start: at((now) => runner.start(now)),
       stop: at((now) => runner.stop(now)),
+      throttle: (percentage) => at((now) => runner.throttle(now, percentage)),
       saveState: Effect.sync(() => guest.saveState()),
       loadState: (bytes) =>
         Effect.try({

@@ -19,11 +19,19 @@ export interface GuestHost {
   readonly memory: GuestMemory
   readonly start: Effect.Effect<void>
   readonly stop: Effect.Effect<void>
+  /**
+   * Takes a part of its time from the guest, whether it runs now or later: 0 (none) to 99 percent, in slices as QEMU's
+   * (10 ms of running, then a sleep that makes up the percentage).
+   */
+  readonly throttle: (percentage: number) => Effect.Effect<void>
   readonly saveState: Effect.Effect<Uint8Array>
   readonly loadState: (bytes: Uint8Array) => Effect.Effect<void, GuestRefused>
   /** Operations done so far. */
   readonly counter: Effect.Effect<number>
 }
+
+/** What a throttled guest runs at a time (QEMU's CPU_THROTTLE_TIMESLICE). */
+export const THROTTLE_SLICE_MILLIS = 10
 
 /** Longest single stretch of running time that a host makes up for at once, after it was not scheduled itself. */
 export const CATCH_UP_MILLIS_MAX = 100
@@ -33,6 +41,9 @@ export class GuestRunner {
   readonly guest: Guest
   #elapsedMillis: number
   #seenMillis: number | undefined
+  #throttlePercentage = 0
+  /** When the first slice of the present throttle began. */
+  #throttledSinceMillis = 0
 
   constructor(guest: Guest) {
     this.guest = guest
@@ -53,13 +64,31 @@ export class GuestRunner {
     this.#seenMillis = undefined
   }
 
+  /** From now on so much of the guest's time is taken from it: 0 to 99 percent. */
+  throttle(nowMillis: number, percentage: number): void {
+    this.advance(nowMillis)
+    this.#throttlePercentage = percentage
+    this.#throttledSinceMillis = nowMillis
+  }
+
   /** Does the operations that are due. */
   advance(nowMillis: number): void {
     if (this.#seenMillis === undefined) return
-    this.#elapsedMillis += Math.min(CATCH_UP_MILLIS_MAX, Math.max(0, nowMillis - this.#seenMillis))
+    const from = Math.max(this.#seenMillis, nowMillis - CATCH_UP_MILLIS_MAX)
+    this.#elapsedMillis += Math.max(0, this.#runningMillis(nowMillis) - this.#runningMillis(from))
     this.#seenMillis = nowMillis
     const due = this.guest.due(this.#elapsedMillis) - this.guest.counter
     if (due > 0) this.guest.advance(due)
+  }
+
+  /** Running time since the throttle was set: all of it, or the slices of it. */
+  #runningMillis(atMillis: number): number {
+    const passed = atMillis - this.#throttledSinceMillis
+    if (this.#throttlePercentage === 0) return passed
+    const period = THROTTLE_SLICE_MILLIS / (1 - this.#throttlePercentage / 100)
+    const slices = Math.floor(passed / period)
+    // Not the remainder operator: at the end of a slice it may count as one what the quotient has not.
+    return slices * THROTTLE_SLICE_MILLIS + Math.min(passed - slices * period, THROTTLE_SLICE_MILLIS)
   }
 
   /** Takes over a state; the guest's clock goes on where the other one stopped. */

@@ -18,6 +18,7 @@ export interface GuestJob {
 export type GuestRequest = { readonly number: number } & (
   | { readonly type: 'start' | 'stop' | 'save' | 'counter' | 'end' }
   | { readonly type: 'load'; readonly state: Uint8Array }
+  | { readonly type: 'throttle'; readonly percentage: number }
 )
 
 /** The answer: a value, or the reason why not. */
@@ -40,6 +41,8 @@ const perform = (request: GuestRequest): unknown => {
       return runner.start(threadNow())
     case 'stop':
       return runner.stop(threadNow())
+    case 'throttle':
+      return runner.throttle(threadNow(), request.percentage)
     case 'save':
       return runner.guest.saveState()
     case 'load':

@@ -447,6 +447,8 @@ export const makeMigrationProcess = (
           return guest.stop
         case 'start-guest':
           return guest.start
+        case 'throttle-guest':
+          return guest.throttle(intent.percentage)
         case 'acquire-images':
           return options.images?.acquire ?? Effect.void
         case 'release-images':

@@ -51,13 +51,14 @@ export const workerGuestHost = (
         doorbell.ring()
       })
     // A vCPU that does not answer is a defect of this program, not a state of the guest.
-    const must = (type: 'start' | 'stop' | 'save' | 'counter') => Effect.orDie(ask({ type }))
+    const must = (question: Question) => Effect.orDie(ask(question))
     return {
       memory,
-      start: Effect.asVoid(must('start')),
-      stop: Effect.asVoid(must('stop')),
-      saveState: Effect.map(must('save'), (value) => value as Uint8Array),
+      start: Effect.asVoid(must({ type: 'start' })),
+      stop: Effect.asVoid(must({ type: 'stop' })),
+      throttle: (percentage) => Effect.asVoid(must({ type: 'throttle', percentage })),
+      saveState: Effect.map(must({ type: 'save' }), (value) => value as Uint8Array),
       loadState: (state) => Effect.asVoid(ask({ type: 'load', state })),
-      counter: Effect.map(must('counter'), Number),
+      counter: Effect.map(must({ type: 'counter' }), Number),
     }
   })

@@ -13,6 +13,7 @@ import { countedSoFar } from '../figures.ts'
 import { migrationInfo } from '../migration-info.ts'
 import { refuse, type Refusal } from '../output.ts'
 import { transferParameters } from '../parameters.ts'
+import { unthrottled } from '../throttle.ts'
 import { namesTransport, problemOf } from '../uri.ts'
 import * as wording from '../wording.ts'
 import { blockRefusal } from './capabilities.ts'
@@ -67,6 +68,7 @@ const runTo = (state: CoreState, uri: string, given: Arguments, nowMillis: numbe
   startedMillis: nowMillis,
   setupMillis: 0,
   expectedDowntimeMillis: transferParameters(state).downtimeLimitMillis,
+  throttle: unthrottled,
   ...(given['blk'] === true || given['inc'] === true ? { temporary: { incremental: given['inc'] === true } } : {}),
 })
 
