@@ -1,6 +1,7 @@
 /** Charts as Mermaid text. */
 import type { AnyStateMachine } from 'xstate'
 import { statusEdges } from '../explore/status-edges.ts'
+import { childrenOf, transitionLabel, variantMark, type ChartModel, type ChartState } from './chart-model.ts'
 
 /**
  * The statuses of a chart and the edges between them, as a Mermaid state diagram; what happens inside a status is left
@@ -17,3 +18,43 @@ export const statusDiagram = (machine: AnyStateMachine): string => {
     ...edges.map(([from, to]) => `  ${name(from)} --> ${name(to)}`),
   ].join('\n')
 }
+
+/** An identifier as Mermaid takes it; two states that differ in punctuation alone would be one, and no chart has such. */
+export const mermaidId = (id: string): string => id.replaceAll(/[^A-Za-z0-9]/g, '_')
+
+/** Text of a label: what Mermaid would read as syntax becomes an entity. */
+const text = (label: string): string =>
+  label.replaceAll(/[#;:"{}]/g, (each) => `#${each.codePointAt(0)};`).replaceAll('\n', ' ')
+
+const stateLines = (chart: ChartModel, state: ChartState, indent: string): readonly string[] => {
+  const id = mermaidId(state.id)
+  const declared = `${indent}state "${text(`${state.name}${variantMark(state.only)}`)}" as ${id}`
+  const below = childrenOf(chart, state.id)
+  if (below.length === 0) return [declared]
+  const inner = `${indent}  `
+  const regions = below.map((child) => stateLines(chart, child, inner))
+  return [
+    `${declared} {`,
+    ...(state.initial === undefined ? [] : [`${inner}[*] --> ${mermaidId(state.initial)}`]),
+    ...(state.kind === 'parallel'
+      ? regions.flatMap((lines, index) => (index === 0 ? lines : [`${inner}--`, ...lines]))
+      : regions.flat()),
+    `${indent}}`,
+  ]
+}
+
+/**
+ * A chart as a Mermaid state diagram, with the states inside states. What a state does without leaving it is a loop
+ * at the state; a forbidden transition (which only keeps an outer one from being taken) too, marked as such.
+ */
+export const mermaidOf = (chart: ChartModel): string =>
+  [
+    'stateDiagram-v2',
+    ...chart.states.filter(({ parent }) => parent === undefined).flatMap((root) => stateLines(chart, root, '  ')),
+    ...chart.transitions.flatMap((each) => {
+      const targets = each.to.length === 0 ? [each.from] : each.to
+      const note = each.kind === 'forbidden' ? ' (ignored)' : ''
+      const label = text(`${transitionLabel(each)}${variantMark(each.only)}${note}`)
+      return targets.map((to) => `  ${mermaidId(each.from)} --> ${mermaidId(to)} : ${label}`)
+    }),
+  ].join('\n')

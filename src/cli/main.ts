@@ -2,6 +2,7 @@
 import { NodeRuntime, NodeServices } from '@effect/platform-node'
 import { Cause, Console, Effect, Exit, Logger, Predicate } from 'effect'
 import { CliError, Command } from 'effect/cli'
+import { chart } from './chart.ts'
 import { check } from './check.ts'
 import { destination } from './destination.ts'
 import { migrate } from './migrate.ts'
@@ -10,7 +11,7 @@ import { serve } from './serve.ts'
 
 const switchover = Command.make('switchover').pipe(
   Command.withDescription('A verified core of VM live migration'),
-  Command.withSubcommands([migrate, serve, replay, check, destination]),
+  Command.withSubcommands([migrate, serve, replay, check, chart, destination]),
 )
 
 const exitCodeOf = (error: unknown): number =>

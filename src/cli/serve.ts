@@ -4,13 +4,14 @@
  */
 import { Console, Effect, Option, Stream } from 'effect'
 import { Command, Flag } from 'effect/cli'
-import { quirks as knownQuirks, type Profile, type QuirkId } from '../../machines/index.ts'
+import type { Profile } from '../../machines/index.ts'
 import { outgoingStatus } from '../core/index.ts'
 import { parseQmpAddress } from '../qmp/address.ts'
 import { qmpServer } from '../qmp/server.ts'
 import { makeMigrationProcess, type MigrationProcess } from '../transfer/migration-process.ts'
 import { Failure, WrongUsage } from './failure.ts'
 import { hostCommands, loadFailed } from './incoming-end.ts'
+import { quirksNamed } from './quirk-option.ts'
 import { bootStage, guestProgram, guestSpec, realPlatform, setStage } from './stage.ts'
 
 interface Options {
@@ -28,19 +29,6 @@ interface Options {
 const CANCEL_PATIENCE = '5 seconds'
 
 const isOver = (status: string): boolean => ['none', 'completed', 'failed', 'cancelled'].includes(status)
-
-const isQuirk = (id: string): id is QuirkId => knownQuirks.some((quirk) => quirk.id === id)
-
-const quirksOf = (asked: readonly string[], profile: Profile): Effect.Effect<readonly QuirkId[], WrongUsage> =>
-  Effect.gen(function* () {
-    const stray = asked.find((id) => id !== 'all' && !isQuirk(id))
-    if (stray !== undefined) {
-      const known = knownQuirks.map(({ id }) => id).join(', ')
-      return yield* new WrongUsage({ reason: `--quirk: expected all or one of ${known}; found ${stray}` })
-    }
-    if (!asked.includes('all')) return asked.filter(isQuirk)
-    return knownQuirks.filter(({ profiles }) => profiles.some((one) => one === profile)).map(({ id }) => id)
-  })
 
 /** Who ends this process must not leave a migration half done. */
 const cancelAndWait = (migration: MigrationProcess) =>
@@ -68,7 +56,7 @@ const run = Effect.fn('serve')(function* (options: Options) {
   const { profile } = options
   if (parseQmpAddress(options.qmp) === undefined)
     return yield* new WrongUsage({ reason: `--qmp: expected unix:PATH or tcp:HOST:PORT, found ${options.qmp}` })
-  const quirks = yield* quirksOf(options.quirk, profile)
+  const quirks = yield* quirksNamed(options.quirk, profile)
   const spec = yield* guestSpec(options.guest)
   const incoming = Option.getOrUndefined(options.incoming)
   const stage = yield* setStage(yield* guestProgram(spec, incoming === undefined))

@@ -38,7 +38,8 @@ const innermost = (node: AnyStateNode): AnyStateNode => {
   return below === undefined ? node : innermost(below)
 }
 
-const guardOf = ({ guard }: AnyTransitionDefinition): string | undefined => {
+/** A guard in words; undefined where there is none. */
+export const guardInWords = ({ guard }: AnyTransitionDefinition): string | undefined => {
   if (guard === undefined || typeof guard === 'string') return guard
   return 'type' in guard ? String(guard.type) : 'inline'
 }
@@ -53,7 +54,7 @@ const edgeOf = (transition: AnyTransitionDefinition): ChartEdge => {
     chart: chartOf(source),
     from: pathOf(source),
     event: eventType === '' ? 'always' : eventType,
-    guard: guardOf(transition),
+    guard: guardInWords(transition),
     to: entered === undefined ? 'stays' : pathOf(innermost(entered)),
   }
 }
