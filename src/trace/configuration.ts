@@ -3,7 +3,8 @@
  * the outputs of its last steps that have not been seen yet, and the little that the validation remembers beside the
  * chart. A validation holds a set of them.
  */
-import type { AutomatonNode, Output, QuirkMask } from './lazy-automaton.ts'
+import type { ChartEvent } from '../../machines/index.ts'
+import type { AutomatonNode, Edge, Output, QuirkMask } from './lazy-automaton.ts'
 
 /** An output that is due. */
 export interface Pending extends Output {
@@ -55,6 +56,17 @@ export interface RunRecord {
   readonly before: RunRecord | undefined
 }
 
+/** The steps of the chart by which a configuration was reached, the last one first. */
+export interface Trail {
+  readonly event: ChartEvent
+  readonly from: AutomatonNode
+  readonly edge: Edge
+  /** The line that was being explained when the step was taken; it happened before it, or is what it shows. */
+  readonly line: number
+  readonly length: number
+  readonly before: Trail | undefined
+}
+
 /** One way to explain what was seen. */
 export interface Configuration {
   readonly node: AutomatonNode
@@ -64,6 +76,8 @@ export interface Configuration {
   readonly flags: number
   readonly run: RunRecord | undefined
   readonly quirks: QuirkMask
+  /** Not part of what a configuration is: of two that agree in all else, the one that came first is kept. */
+  readonly trail: Trail | undefined
 }
 
 const runKey = (run: RunRecord | undefined): string =>

@@ -1,5 +1,6 @@
 /** Recorded QMP traces, held against the charts. */
 export { uncovered, type Uncovered } from './coverage.ts'
+export * from './explanation.ts'
 export { LazyAutomaton, type AutomatonNode, type Edge, type Output, type QuirkMask } from './lazy-automaton.ts'
 export * from './observation.ts'
 export { parseRecording, RecordingLineError, type RecordedMessage, type Recording } from './recording.ts'
@@ -9,7 +10,7 @@ export {
   parseMeta,
   type Party,
   type Scenario,
-  ScenarioMeta,
+  type ScenarioMeta,
   type StartOptions,
   startOptionsOf,
 } from './scenario.ts'

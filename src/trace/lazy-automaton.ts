@@ -141,6 +141,16 @@ export class LazyAutomaton {
     return this.quirks.filter((_, index) => (mask & (1 << index)) !== 0)
   }
 
+  /** The chart that an edge with this quirk is a step of; undefined where no chart has such a quirk. */
+  machineOf(quirk: QuirkMask): ProcessMachine | undefined {
+    return this.members.find((member) => member.quirk === quirk)?.machine
+  }
+
+  /** Where the charts of a process are in a node, as XState writes it. */
+  valueOf(node: AutomatonNode): Snapshot['value'] | undefined {
+    return this.nodes[node.id]?.value
+  }
+
   /** The node in which a process starts. */
   initial(start: StartOptions): AutomatonNode {
     const [snapshot] = initialTransition(

@@ -8,6 +8,7 @@ import { flag, type Configuration, type RunRecord } from './configuration.ts'
 import type { LazyAutomaton, QuirkMask } from './lazy-automaton.ts'
 import type { Observations } from './observation.ts'
 import type { Party } from './scenario.ts'
+import { trailLength } from './walk.ts'
 
 /** A party with its observations. */
 export interface ObservedParty {
@@ -118,6 +119,22 @@ const summariesOf = (final: readonly Configuration[]): readonly Summary[] => {
     byKey.set(key, [...known.filter((other) => (other.quirks & summary.quirks) !== summary.quirks), summary])
   }
   return [...byKey.values()].flat()
+}
+
+/** For each distinct summary with no other quirks than these, the configuration that was reached by the fewest steps. */
+const shortestOf = (
+  final: readonly Configuration[],
+  quirks: QuirkMask,
+): readonly (readonly [Summary, Configuration])[] => {
+  const byKey = new Map<string, readonly [Summary, Configuration]>()
+  for (const one of final) {
+    if ((one.quirks & ~quirks) !== 0) continue
+    const summary = summaryOf(one)
+    const key = JSON.stringify({ ...summary, quirks: 0 })
+    const known = byKey.get(key)
+    if (known === undefined || trailLength(one) < trailLength(known[1])) byKey.set(key, [summary, one])
+  }
+  return [...byKey.values()]
 }
 
 /** A rule that a destination and one run must keep. Broken, it says what is wrong, and which quirk would explain it. */
@@ -299,6 +316,64 @@ const joinComponent = (
   if (found.length > 0) return { fits: true, masks: smallest(found) }
   const pairing = pairings[furthest] as Pairing
   return { fits: false, pairing, broken: brokenRule(summaries, pairing) }
+}
+
+/** The shortest of a party's candidates; undefined if there is none. */
+const shortest = <Item>(items: readonly Item[], lengthOf: (item: Item) => number): Item | undefined => {
+  let found: Item | undefined
+  for (const item of items) if (found === undefined || lengthOf(item) < lengthOf(found)) found = item
+  return found
+}
+
+/** One way to put the parties of a component together: a configuration for each, by the party's index. */
+type Choice = ReadonlyMap<number, Configuration>
+
+const choiceLength = (choice: Choice): number => [...choice.values()].reduce((sum, one) => sum + trailLength(one), 0)
+
+const chooseComponent = (
+  automaton: LazyAutomaton,
+  quirks: QuirkMask,
+  candidates: readonly (readonly (readonly [Summary, Configuration])[])[],
+  pairings: readonly Pairing[],
+): Choice => {
+  const configurations = new Map(candidates.flat())
+  const summaries = candidates.map((party) => party.map(([summary]) => summary))
+  const senders = [...new Set(pairings.flatMap(({ runs }) => runs.map((run) => run.sender)))]
+  const choices: Choice[] = []
+  let tried = 0
+  for (const chosen of combinations(senders, summaries)) {
+    if (++tried > combinationsMax) break
+    const choice = new Map<number, Configuration>()
+    for (const [index, summary] of chosen) choice.set(index, configurations.get(summary) as Configuration)
+    const fits = pairings.every((pairing) => {
+      const own = chosen.get(pairing.receiver)
+      const receivers = (own === undefined ? (summaries[pairing.receiver] ?? []) : [own]).filter(
+        (receiver) => priceOf(automaton, quirks, pairing, receiver, chosen).length > 0,
+      )
+      const best = shortest(receivers, (receiver) => trailLength(configurations.get(receiver) as Configuration))
+      if (best !== undefined) choice.set(pairing.receiver, configurations.get(best) as Configuration)
+      return best !== undefined
+    })
+    if (fits) choices.push(choice)
+  }
+  return shortest(choices, choiceLength) ?? new Map()
+}
+
+/**
+ * Of all explanations with these quirks one that fits together, with the fewest steps: a configuration for each party,
+ * undefined for a party that has none.
+ */
+export const choose = (
+  automaton: LazyAutomaton,
+  quirks: QuirkMask,
+  finals: readonly (readonly Configuration[])[],
+  pairings: readonly Pairing[],
+): readonly (Configuration | undefined)[] => {
+  const candidates = finals.map((final) => shortestOf(final, quirks))
+  const joint = new Map<number, Configuration>()
+  for (const component of components(pairings))
+    for (const [index, one] of chooseComponent(automaton, quirks, candidates, component)) joint.set(index, one)
+  return candidates.map((party, index) => joint.get(index) ?? shortest(party, ([, one]) => trailLength(one))?.[1])
 }
 
 const merge = (masks: readonly QuirkMask[], options: readonly QuirkMask[]): readonly QuirkMask[] =>

@@ -7,7 +7,7 @@ import { ConfigurationSet, flag, type Configuration } from './configuration.ts'
 import type { LazyAutomaton, QuirkMask } from './lazy-automaton.ts'
 import type { CommandObservation, Observation, Observations } from './observation.ts'
 import type { StartOptions } from './scenario.ts'
-import { Walk } from './walk.ts'
+import { trailLength, Walk } from './walk.ts'
 
 /** Most configurations that are held at a time. A recording of thousands of lines needs some hundreds. */
 export const configurationsMax = 50_000
@@ -26,7 +26,12 @@ export interface PartyRejection {
 /** What the walk along a party's lines comes to. */
 export type PartyOutcome =
   | { readonly accepted: true; readonly final: readonly Configuration[] }
-  | { readonly accepted: false; readonly rejection: PartyRejection }
+  | {
+      readonly accepted: false
+      readonly rejection: PartyRejection
+      /** The configurations that explain all lines before the rejected one. */
+      readonly reached: readonly Configuration[]
+    }
 
 /** The recording needs more configurations than {@link configurationsMax}. */
 export class TooManyConfigurationsError extends Error {
@@ -34,25 +39,43 @@ export class TooManyConfigurationsError extends Error {
   readonly _tag = 'TooManyConfigurationsError'
 }
 
-/** All that can have happened before the next line. */
+/** Configurations to be looked at, those with the fewest steps first. */
+class ByLength {
+  private readonly buckets: Configuration[][] = []
+  private at = 0
+
+  push(one: Configuration): void {
+    const length = trailLength(one)
+    ;(this.buckets[length] ??= []).push(one)
+    this.at = Math.min(this.at, length)
+  }
+
+  shift(): Configuration | undefined {
+    for (; this.at < this.buckets.length; this.at++) {
+      const next = this.buckets[this.at]?.pop()
+      if (next !== undefined) return next
+    }
+    return undefined
+  }
+}
+
+/** All that can have happened before the next line, each reached by the fewest steps. */
 const close = (
   walk: Walk,
   start: Iterable<Configuration>,
   commands: readonly CommandObservation[],
 ): ConfigurationSet => {
   const closed = new ConfigurationSet()
-  const open: Configuration[] = []
+  const open = new ByLength()
   const [command] = commands
-  for (const one of start) if (closed.add(one)) open.push(one)
-  for (let one = open.pop(); one !== undefined; one = open.pop()) {
+  for (const one of start) open.push(one)
+  for (let one = open.shift(); one !== undefined; one = open.shift()) {
+    if (!closed.add(one)) continue
     if (closed.size > configurationsMax)
       throw new TooManyConfigurationsError(`expected at most ${configurationsMax} configurations, found more`)
-    for (const next of walk.silentSteps(one, command)) if (closed.add(next)) open.push(next)
+    for (const next of walk.silentSteps(one, command)) open.push(next)
     if (command !== undefined && (one.flags & flag.done) === 0)
-      for (const effect of walk.effects(one, command)) {
-        const next = { ...effect, flags: effect.flags | flag.done }
-        if (closed.add(next)) open.push(next)
-      }
+      for (const effect of walk.effects(one, command)) open.push({ ...effect, flags: effect.flags | flag.done })
   }
   return closed
 }
@@ -116,6 +139,7 @@ export const walkParty = (
     flags: 0,
     run: undefined,
     quirks: 0,
+    trail: undefined,
   })
   let acceptedThrough = 0
   let closed: ConfigurationSet | undefined
@@ -127,6 +151,7 @@ export const walkParty = (
       acceptedThrough = one.line
       continue
     }
+    walk.line = one.line
     closed ??= close(walk, current, open)
     const next = new ConfigurationSet()
     if (one.kind === 'event') {
@@ -152,11 +177,13 @@ export const walkParty = (
           acceptedThrough,
           allowed: allowedAfter(walk, closed, open),
         },
+        reached: [...closed],
       }
     if (one.kind === 'reply') open.splice(open.indexOf(one.command), 1)
     current = next
     closed = undefined
     acceptedThrough = one.line
   }
+  walk.line = observations.lineLast + 1
   return { accepted: true, final: [...close(walk, current, open)] }
 }

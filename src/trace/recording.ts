@@ -8,70 +8,83 @@
  * {"t": 0.30, "dir": "<-", "msg": {"return": {}}}
  * ```
  */
-import { Result, Schema } from 'effect'
+import { Result } from 'effect'
 import type { Profile } from '../../machines/index.ts'
 
 /** Longest line that is read, in characters: a reply of `query-qmp-schema` stays well below it. */
 export const lineLengthMax = 4 * 1024 * 1024
 
 /** A line of a recording that cannot be read. Nothing of the file is used. */
-export class RecordingLineError extends Schema.TaggedError<RecordingLineError>()('RecordingLineError', {
-  file: Schema.String,
+export class RecordingLineError extends Error {
+  readonly _tag = 'RecordingLineError'
+  readonly file: string
   /** Counted from 1. */
-  line: Schema.Number,
+  readonly line: number
   /** What would have been accepted. */
-  expected: Schema.String,
+  readonly expected: string
   /** What was there instead. */
-  found: Schema.String,
-}) {
-  override get message(): string {
-    return `${this.file}:${this.line}: expected ${this.expected}, found ${this.found}`
+  readonly found: string
+
+  constructor(place: {
+    readonly file: string
+    readonly line: number
+    readonly expected: string
+    readonly found: string
+  }) {
+    super(`${place.file}:${place.line}: expected ${place.expected}, found ${place.found}`)
+    this.name = 'RecordingLineError'
+    this.file = place.file
+    this.line = place.line
+    this.expected = place.expected
+    this.found = place.found
   }
 }
 
-const QemuVersion = Schema.Struct({ major: Schema.Number, minor: Schema.Number, micro: Schema.Number })
-
 /** What a QMP server says first. */
-export const GreetingMessage = Schema.Struct({
-  QMP: Schema.Struct({
-    version: Schema.Struct({ qemu: QemuVersion, package: Schema.optionalKey(Schema.String) }),
-    capabilities: Schema.Array(Schema.Unknown),
-  }),
-})
+export interface GreetingMessage {
+  readonly QMP: {
+    readonly version: {
+      readonly qemu: { readonly major: number; readonly minor: number; readonly micro: number }
+      readonly package?: string
+    }
+    readonly capabilities: readonly unknown[]
+  }
+}
 
 /** An event, as every QMP server sends it. */
-export const EventMessage = Schema.Struct({
-  event: Schema.String,
-  data: Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown)),
-})
+export interface EventMessage {
+  readonly event: string
+  readonly data?: Readonly<Record<string, unknown>>
+}
 
 /** A success. */
-export const ReturnMessage = Schema.Struct({ return: Schema.Unknown, id: Schema.optionalKey(Schema.Unknown) })
+export interface ReturnMessage {
+  readonly return: unknown
+  readonly id?: unknown
+}
 
 /** A refusal. */
-export const ErrorMessage = Schema.Struct({
-  error: Schema.Struct({ class: Schema.String, desc: Schema.String }),
-  id: Schema.optionalKey(Schema.Unknown),
-})
+export interface ErrorMessage {
+  readonly error: { readonly class: string; readonly desc: string }
+  readonly id?: unknown
+}
 
-const FromMachine = Schema.Struct({
-  t: Schema.Number,
-  dir: Schema.Literal('<-'),
-  msg: Schema.Union([EventMessage, ReturnMessage, ErrorMessage, GreetingMessage]),
-})
+interface FromMachine {
+  readonly t: number
+  readonly dir: '<-'
+  readonly msg: EventMessage | ReturnMessage | ErrorMessage | GreetingMessage
+}
 
-const ToMachine = Schema.Struct({
-  t: Schema.Number,
-  dir: Schema.Literal('->'),
+interface ToMachine {
+  readonly t: number
+  readonly dir: '->'
   /** Anything: what a client sends may be wrong. `null` where it was not even JSON; `raw` then has the text. */
-  msg: Schema.Unknown,
-  raw: Schema.optionalKey(Schema.String),
-})
-
-const RecordedLine = Schema.Union([FromMachine, ToMachine])
+  readonly msg: unknown
+  readonly raw?: string
+}
 
 /** A message with its place. */
-export type RecordedMessage = (typeof FromMachine.Type | typeof ToMachine.Type) & {
+export type RecordedMessage = (FromMachine | ToMachine) & {
   /** Counted from 1. */
   readonly line: number
 }
@@ -85,7 +98,38 @@ export interface Recording {
   readonly profile: Profile | undefined
 }
 
-const decodeLine = Schema.decodeUnknownResult(RecordedLine)
+// The checks are written out instead of using Schema, because the page in the browser reads recordings too: Schema alone
+// is larger than all else in it.
+type Fields = Readonly<Record<string, unknown>>
+
+const isFields = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const isGreeting = (value: Fields): boolean => {
+  const { QMP: greeting } = value
+  if (!isFields(greeting) || !isFields(greeting['version']) || !Array.isArray(greeting['capabilities'])) return false
+  const { qemu } = greeting['version']
+  return isFields(qemu) && ['major', 'minor', 'micro'].every((part) => typeof qemu[part] === 'number')
+}
+
+const isEvent = ({ event, data }: Fields): boolean =>
+  typeof event === 'string' && (data === undefined || isFields(data))
+
+const isError = ({ error }: Fields): boolean =>
+  isFields(error) && typeof error['class'] === 'string' && typeof error['desc'] === 'string'
+
+const isFromMachine = (value: unknown): boolean =>
+  isFields(value) && (isEvent(value) || 'return' in value || isError(value) || isGreeting(value))
+
+/** A line as a record; undefined where it is none. What a record has beside its known members is left out. */
+const decodeLine = (value: unknown): FromMachine | ToMachine | undefined => {
+  if (!isFields(value)) return undefined
+  const { t, dir, msg, raw } = value
+  if (typeof t !== 'number' || !('msg' in value)) return undefined
+  if (dir === '->') return typeof raw === 'string' ? { t, dir, msg, raw } : { t, dir, msg }
+  return dir === '<-' && isFromMachine(msg) ? { t, dir, msg: msg as FromMachine['msg'] } : undefined
+}
+
 const expectedLine =
   'a JSON object {"t": seconds, "dir": "->" or "<-", "msg": a QMP message (from the machine: event, return, error or greeting)}'
 
@@ -129,9 +173,9 @@ export const parseRecording = (file: string, text: string): Result.Result<Record
       )
     const json = parseJson(content)
     const record = Result.isSuccess(json) ? decodeLine(json.success) : undefined
-    if (record === undefined || Result.isFailure(record))
+    if (record === undefined)
       return Result.fail(new RecordingLineError({ file, line, expected: expectedLine, found: clip(content) }))
-    messages.push({ ...record.success, line })
+    messages.push({ ...record, line })
   }
   return Result.succeed({ file, messages, profile: profileOf(messages) })
 }

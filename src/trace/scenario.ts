@@ -3,7 +3,7 @@
  * show (a killed peer, a cut link) may be in the `meta` file beside the recordings; the validation needs only the
  * command lines from it, because everything else is a silent step.
  */
-import { Result, Schema } from 'effect'
+import { Result } from 'effect'
 import type { Profile } from '../../machines/index.ts'
 import type { Recording } from './recording.ts'
 
@@ -35,29 +35,34 @@ export interface Scenario {
 }
 
 /** The two layouts of a meta file, each as far as it is used: command lines as lists, or as one string an action. */
-export const ScenarioMeta = Schema.Struct({
-  sides: Schema.optionalKey(
-    Schema.Record(Schema.String, Schema.Struct({ args: Schema.optionalKey(Schema.Array(Schema.String)) })),
-  ),
-  actions: Schema.optionalKey(
-    Schema.Array(
-      Schema.Struct({
-        who: Schema.String,
-        what: Schema.String,
-        detail: Schema.optionalKey(Schema.Unknown),
-      }),
-    ),
-  ),
-})
+export interface ScenarioMeta {
+  readonly sides?: Readonly<Record<string, { readonly args?: readonly string[] }>>
+  readonly actions?: readonly { readonly who: string; readonly what: string; readonly detail?: unknown }[]
+}
 
-/** A meta file, decoded. */
-export type ScenarioMeta = typeof ScenarioMeta.Type
+type Fields = Readonly<Record<string, unknown>>
+
+const isFields = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const isSide = (value: unknown): boolean =>
+  isFields(value) &&
+  (value['args'] === undefined ||
+    (Array.isArray(value['args']) && value['args'].every((word) => typeof word === 'string')))
+
+const isAction = (value: unknown): boolean =>
+  isFields(value) && typeof value['who'] === 'string' && typeof value['what'] === 'string'
+
+const isMeta = (value: unknown): value is ScenarioMeta =>
+  isFields(value) &&
+  (value['sides'] === undefined || (isFields(value['sides']) && Object.values(value['sides']).every(isSide))) &&
+  (value['actions'] === undefined || (Array.isArray(value['actions']) && value['actions'].every(isAction)))
 
 /** Reads a meta file's text; undefined where it is none. */
-export const parseMeta = (text: string): ScenarioMeta | undefined =>
-  Result.getOrUndefined(
-    Result.try({ try: () => Schema.decodeUnknownSync(ScenarioMeta)(JSON.parse(text)), catch: () => undefined }),
-  )
+export const parseMeta = (text: string): ScenarioMeta | undefined => {
+  const json = Result.try({ try: (): unknown => JSON.parse(text), catch: () => undefined })
+  return Result.isSuccess(json) && isMeta(json.success) ? json.success : undefined
+}
 
 /** A party's command line, split at blanks. */
 const commandLine = (meta: ScenarioMeta | undefined, party: string): readonly string[] | undefined => {

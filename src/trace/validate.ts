@@ -3,10 +3,11 @@
  * party's log and the parties' outcomes fit together. Facts that QMP does not show are silent steps.
  */
 import { quirks as quirkTable, type QuirkId } from '../../machines/index.ts'
+import type { Trail } from './configuration.ts'
 import { uncovered } from './coverage.ts'
 import { automatonOf, type LazyAutomaton, type QuirkMask } from './lazy-automaton.ts'
 import { observe } from './observation.ts'
-import { bits, join, pair, runLinesOf, type ObservedParty, type Pairing } from './pairing.ts'
+import { bits, choose, join, pair, runLinesOf, type ObservedParty, type Pairing } from './pairing.ts'
 import { inWords, walkParty, type PartyOutcome } from './party-walk.ts'
 import type { Scenario } from './scenario.ts'
 import type { Judged, Place, QuirkUse, Rejection, Verdict } from './verdict.ts'
@@ -22,7 +23,7 @@ type Explanation =
   { readonly ok: true; readonly quirks: QuirkMask } | { readonly ok: false; readonly rejection: Rejection }
 
 /** A scenario, ready to be explained with one set of quirks or another. */
-class Explainer {
+export class Explainer {
   readonly automaton: LazyAutomaton
   readonly parties: readonly ObservedParty[]
   private readonly pairings: readonly Pairing[]
@@ -57,6 +58,17 @@ class Explainer {
     if (explanation.ok) throw new Error('expected a quirk that is needed, found one that is not')
     const { file, line, observed } = explanation.rejection
     return { file, line, observed }
+  }
+
+  /**
+   * For each party, how it came to what it came to with these quirks, by the fewest steps that fit together; where a party
+   * is not accepted, how it came to its last accepted line.
+   */
+  trails(quirks: QuirkMask): readonly (Trail | undefined)[] {
+    const outcomes = this.parties.map((_, index) => this.walk(index, quirks))
+    const finals = outcomes.map((outcome) => (outcome.accepted ? outcome.final : outcome.reached))
+    const pairings = outcomes.every(({ accepted }) => accepted) ? this.pairings : []
+    return choose(this.automaton, quirks, finals, pairings).map((one) => one?.trail)
   }
 
   private walk(index: number, allowed: QuirkMask): PartyOutcome {
@@ -116,8 +128,11 @@ const judgedOf = (scenario: Scenario, parties: readonly ObservedParty[]): Judged
  * const recording = Result.getOrThrow(parseRecording('a.src.jsonl', text))
  * validateScenario(makeScenario('a', [['src', recording]])).verdict // 'rejected'
  */
-export const validateScenario = (scenario: Scenario, options: ValidateOptions = {}): Verdict => {
-  const explainer = new Explainer(scenario)
+export const validateScenario = (scenario: Scenario, options: ValidateOptions = {}): Verdict =>
+  verdictOf(new Explainer(scenario), scenario, options)
+
+/** The same, with an explainer that can be asked further questions. */
+export const verdictOf = (explainer: Explainer, scenario: Scenario, options: ValidateOptions = {}): Verdict => {
   const { automaton, parties } = explainer
   const judged = judgedOf(scenario, parties)
   for (const { observations } of parties)

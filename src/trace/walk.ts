@@ -24,6 +24,9 @@ const recordOf = (value: unknown): Readonly<Record<string, unknown>> =>
 const visibleNodes = (one: Configuration): readonly AutomatonNode[] =>
   one.previous === undefined ? [one.node] : [one.node, one.previous]
 
+/** The number of steps by which a configuration was reached. */
+export const trailLength = ({ trail }: Configuration): number => trail?.length ?? 0
+
 const markOf = (before: RunMark, event: ChartEvent, node: AutomatonNode): RunMark => {
   if (event.type === 'outgoing.outcome-not-running') return 'declared-dead'
   if (node.outgoing === 'colo') return 'colo'
@@ -38,6 +41,8 @@ export class Walk {
   readonly automaton: LazyAutomaton
   private readonly allowed: QuirkMask
   private readonly runLines: ReadonlySet<number>
+  /** The line that is being explained: where the steps that are taken for it are remembered. */
+  line = 0
 
   /** `runLines`: the lines of the `migrate` commands whose runs are worth remembering. */
   constructor(automaton: LazyAutomaton, allowed: QuirkMask, runLines: ReadonlySet<number>) {
@@ -82,6 +87,7 @@ export class Walk {
       flags,
       run,
       quirks: one.quirks | edge.quirk,
+      trail: { event, from: one.node, edge, line: this.line, length: trailLength(one) + 1, before: one.trail },
     })
   }
 
