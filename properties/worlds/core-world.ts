@@ -291,6 +291,7 @@ export class CoreWorld {
         return this.#expectFact(member, { type: 'devices.saved', run: intent.run })
       case 'load':
       case 'throttle-guest':
+      case 'close-descriptor':
       case 'replicate':
       case 'quit':
         return

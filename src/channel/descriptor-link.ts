@@ -6,22 +6,29 @@
  */
 import { readSync, writevSync } from 'node:fs'
 import { ChannelError, type ByteLink } from './byte-link.ts'
+import { systemCode, systemText } from './system-error.ts'
 
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'EIO'
+/** What a descriptor is of, as QEMU's messages name it. */
+export type DescriptorKind = 'socket' | 'command' | 'file'
 
-/**
- * A link over a non-blocking stream descriptor. `descriptorOut` differs from the other only for a pair of pipes; `-1` for
- * one means that direction does not exist. `endWrites` is the owner's to do and is a no-op here.
- */
-export const descriptorLink = (descriptorIn: number, descriptorOut: number): ByteLink => ({
+/** The descriptors of a connection. They differ only for a pair of pipes; `-1`: that direction does not exist. */
+export interface Descriptors {
+  readonly in: number
+  readonly out: number
+  readonly kind: DescriptorKind
+}
+
+const broken = (action: 'read from' | 'write to', kind: DescriptorKind, error: unknown): ChannelError =>
+  new ChannelError(`Unable to ${action} ${kind}`, systemCode(error), systemText(error))
+
+/** A link over non-blocking stream descriptors, or a file. `endWrites` is the owner's to do and is a no-op here. */
+export const descriptorLink = ({ in: descriptorIn, out: descriptorOut, kind }: Descriptors): ByteLink => ({
   writev: (views) => {
     try {
       return writevSync(descriptorOut, views)
     } catch (error) {
-      const code = codeOf(error)
-      if (code === 'EAGAIN') return 0
-      throw new ChannelError('write', code, `the channel is broken (${code})`)
+      if (systemCode(error) === 'EAGAIN') return 0
+      throw broken('write to', kind, error)
     }
   },
   read: (buffer, start, end) => {
@@ -30,9 +37,8 @@ export const descriptorLink = (descriptorIn: number, descriptorOut: number): Byt
       const count = readSync(descriptorIn, buffer, start, end - start, null)
       return count === 0 ? -1 : count
     } catch (error) {
-      const code = codeOf(error)
-      if (code === 'EAGAIN') return 0
-      throw new ChannelError('read', code, `the channel is broken (${code})`)
+      if (systemCode(error) === 'EAGAIN') return 0
+      throw broken('read from', kind, error)
     }
   },
   endWrites: () => {},

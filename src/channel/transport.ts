@@ -4,19 +4,20 @@
  */
 import { Context, type Effect, type Scope } from 'effect'
 import type { ByteLink, ChannelError } from './byte-link.ts'
+import type { Descriptors } from './descriptor-link.ts'
 
 /** One connection between two data planes. */
 export interface Connection {
   /** For whoever moves bytes on this thread. */
   readonly link: ByteLink
   /** For a worker thread: the descriptors to read from and to write to, where there are any. */
-  readonly descriptors?: { readonly in: number; readonly out: number }
+  readonly descriptors?: Descriptors
   /** Whether the other side can answer. */
   readonly returnPath: boolean
   /** The link may have become readable or writable since the last look. */
   readonly ready: Effect.Effect<void>
   /** No more writes: the other side sees the end of the stream. */
-  readonly endWrites: Effect.Effect<void>
+  readonly endWrites: Effect.Effect<void, ChannelError>
   /** What took the bytes is through with them: a child process has ended well. Only without a return path. */
   readonly finished: Effect.Effect<void, ChannelError>
   /** Nothing is sent or received any more. May be called again; the scope does it too. */

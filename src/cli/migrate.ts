@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { Clock, Console, Effect, FileSystem, Option, Queue, Stream, type Scope } from 'effect'
 import { Command, Flag } from 'effect/cli'
 import { ChildProcess, ChildProcessSpawner } from 'effect/process'
+import type { DescriptorTable } from '../channel/descriptor.ts'
 import { parseSize } from '../memory/index.ts'
 import { sha256 } from '../memory/node.ts'
 import type { MigrationInfo } from '../qapi/index.ts'
@@ -16,10 +17,11 @@ import { openSession } from '../qmp/session.ts'
 import { recorder } from '../trace/recorder.ts'
 import { makeGuest } from '../transfer/guest-program.ts'
 import { makeMigrationProcess } from '../transfer/migration-process.ts'
+import { descriptorTable } from './descriptors.ts'
 import { Failure, WrongUsage } from './failure.ts'
 import { compareWithFile, type Comparison } from './memory-file.ts'
 import { ProgressDisplay } from './progress.ts'
-import { bootStage, guestProgram, guestSpec, realPlatform, setStage, type Stage } from './stage.ts'
+import { bootStage, guestProgram, guestSpec, realPlatformWith, setStage, type Stage } from './stage.ts'
 import { formatBytes } from './units.ts'
 
 interface Options {
@@ -56,10 +58,10 @@ const size = (name: string, text: string): Effect.Effect<number, WrongUsage> =>
   })
 
 /** The source's process, as a QMP server in this very process. */
-const sourceDuplex = (stage: Stage, fence: Effect.Effect<boolean>) =>
+const sourceDuplex = (stage: Stage, descriptors: DescriptorTable, fence: Effect.Effect<boolean>) =>
   Effect.gen(function* () {
     const messages = yield* Queue.unbounded<unknown>()
-    const migration = yield* makeMigrationProcess({ guest: stage.guest, fence })
+    const migration = yield* makeMigrationProcess({ guest: stage.guest, descriptors, fence })
     const session = yield* openSession({
       process: migration,
       profile: '2.11',
@@ -243,7 +245,7 @@ const taps = (options: Options, startedMillis: number) => {
   return { files, tap }
 }
 
-const run = (options: Options): Effect.Effect<Report, unknown, RunServices> =>
+const run = (options: Options, descriptors: DescriptorTable): Effect.Effect<Report, unknown, RunServices> =>
   Effect.gen(function* () {
     const startedMillis = performance.timeOrigin + performance.now()
     const { files, tap } = taps(options, startedMillis)
@@ -252,13 +254,13 @@ const run = (options: Options): Effect.Effect<Report, unknown, RunServices> =>
       'max-bandwidth': yield* size('max-bandwidth', options.maxBandwidth),
       'downtime-limit': options.downtimeLimit,
     }
-    const isLocal = !options.uri.startsWith('exec:')
+    const isLocal = !/^(exec|fd):/.test(options.uri)
     const other = isLocal ? yield* spawnDestination(options) : undefined
     const stage = yield* setStage(yield* guestProgram(spec, true))
     bootStage(stage)
     const dead =
       other === undefined ? Effect.succeed(false) : Effect.map(Effect.orDie(other.handle.isRunning), (alive) => !alive)
-    const source = yield* connectClient(yield* sourceDuplex(stage, dead), tap('src'))
+    const source = yield* connectClient(yield* sourceDuplex(stage, descriptors, dead), tap('src'))
     yield* prepare(source, parameters, options.pause)
     let uri = options.uri
     const destination = other === undefined ? undefined : yield* connectClient(other.duplex, tap('dst'))
@@ -305,7 +307,8 @@ type RunServices =
   | Effect.Services<ReturnType<typeof makeMigrationProcess>>
 
 const report = Effect.fn('migrate')(function* (options: Options) {
-  const outcome = yield* run(options)
+  const descriptors = yield* descriptorTable([], options.uri)
+  const outcome = yield* run(options, descriptors).pipe(Effect.provide(realPlatformWith({ descriptors })))
   if (options.json) yield* Console.log(jsonOf(outcome))
   else yield* Console.log(describe(outcome))
   const reason = reasonToFail(outcome)
@@ -320,7 +323,9 @@ export const migrate = Command.make(
       Flag.withDefault('write:'),
     ),
     uri: Flag.String('uri').pipe(
-      Flag.withDescription('where the destination listens: tcp:127.0.0.1:0, unix:PATH; or exec:COMMAND, without one'),
+      Flag.withDescription(
+        'where the destination listens: tcp:127.0.0.1:0, unix:PATH; or, without one, exec:COMMAND or fd:NUMBER',
+      ),
       Flag.withDefault('tcp:127.0.0.1:0'),
     ),
     maxBandwidth: Flag.String('max-bandwidth').pipe(
@@ -346,5 +351,5 @@ export const migrate = Command.make(
     ),
     json: Flag.Boolean('json').pipe(Flag.withDescription('one JSON document on stdout'), Flag.withDefault(false)),
   },
-  (options) => report(options).pipe(Effect.scoped, Effect.provide(realPlatform)),
+  (options) => report(options).pipe(Effect.scoped),
 ).pipe(Command.withDescription('Move a guest’s memory between two processes, live, and verify it'))

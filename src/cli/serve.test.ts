@@ -1,50 +1,10 @@
 /** `switchover serve` as a process of its own: addresses, a migration between two of them, and every way to end. */
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
-import { Effect, Stream, type Scope } from 'effect'
-import { eventOf, type QmpClient } from '../qmp/client.ts'
-import { connectSocketClient } from '../qmp/socket-client.ts'
+import { Effect, Stream } from 'effect'
+import { eventOf } from '../qmp/client.ts'
 import { effectTest, scratchDirectory } from '../qmp/testing/served.ts'
-
-const entry = fileURLToPath(new URL('main.ts', import.meta.url))
-
-interface Serving {
-  readonly child: ChildProcess
-  /** The lines of standard output, each a JSON document. */
-  readonly line: Effect.Effect<Readonly<Record<string, string>>>
-  readonly code: Effect.Effect<number | null>
-  readonly stderr: () => string
-}
-
-const serve = (...args: readonly string[]): Effect.Effect<Serving, never, Scope.Scope> =>
-  Effect.gen(function* () {
-    const child = yield* Effect.acquireRelease(
-      Effect.sync(() =>
-        spawn(process.execPath, [entry, 'serve', '--json', ...args], { stdio: ['ignore', 'pipe', 'pipe'] }),
-      ),
-      (spawned) => Effect.sync(() => spawned.kill('SIGKILL')),
-    )
-    const exit = once(child, 'close')
-    const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
-    let stderr = ''
-    child.stderr.on('data', (text) => (stderr += String(text)))
-    return {
-      child,
-      line: Effect.promise(async () => JSON.parse((await lines.next()).value ?? '{}') as Record<string, string>),
-      code: Effect.promise(async () => (await exit)[0] as number | null),
-      stderr: () => stderr,
-    }
-  })
-
-const connected = (serving: Serving): Effect.Effect<QmpClient, unknown, Scope.Scope> =>
-  Effect.gen(function* () {
-    const { qmp } = yield* serving.line
-    return yield* connectSocketClient(String(qmp))
-  })
+import { connected, serve } from './testing/serving.ts'
 
 const small = 'write:size=2M,working-set=64K,rate=100'
 

@@ -6,18 +6,21 @@ import { Console, Effect, Option, Stream } from 'effect'
 import { Command, Flag } from 'effect/cli'
 import type { Profile } from '../../machines/index.ts'
 import { outgoingStatus } from '../core/index.ts'
+import type { DescriptorTable } from '../channel/descriptor.ts'
 import { parseQmpAddress } from '../qmp/address.ts'
 import { qmpServer } from '../qmp/server.ts'
 import { makeMigrationProcess, type MigrationProcess } from '../transfer/migration-process.ts'
+import { descriptorTable } from './descriptors.ts'
 import { Failure, WrongUsage } from './failure.ts'
 import { hostCommands, loadFailed } from './incoming-end.ts'
 import { quirksNamed } from './quirk-option.ts'
-import { bootStage, guestProgram, guestSpec, realPlatform, setStage } from './stage.ts'
+import { bootStage, guestProgram, guestSpec, realPlatformWith, setStage } from './stage.ts'
 
 interface Options {
   readonly qmp: string
   readonly guest: string
   readonly incoming: Option.Option<string>
+  readonly fd: readonly string[]
   readonly profile: Profile
   readonly quirk: readonly string[]
   readonly name: Option.Option<string>
@@ -52,7 +55,7 @@ const announce = (options: Options, kind: 'qmp' | 'incoming', address: string) =
   )
 }
 
-const run = Effect.fn('serve')(function* (options: Options) {
+const run = Effect.fn('serve')(function* (options: Options, descriptors: DescriptorTable) {
   const { profile } = options
   if (parseQmpAddress(options.qmp) === undefined)
     return yield* new WrongUsage({ reason: `--qmp: expected unix:PATH or tcp:HOST:PORT, found ${options.qmp}` })
@@ -66,6 +69,7 @@ const run = Effect.fn('serve')(function* (options: Options) {
     profile,
     quirks,
     autostart: !options.paused,
+    descriptors,
     ...(incoming === undefined ? {} : { incoming: 'defer' }),
   })
   if (incoming !== undefined && incoming !== 'defer')
@@ -101,6 +105,12 @@ export const serve = Command.make(
       Flag.withDescription('wait for a guest: at this URI, or where migrate-incoming says (defer)'),
       Flag.optional,
     ),
+    fd: Flag.String('fd').pipe(
+      Flag.withDescription(
+        'NAME=NUMBER: a descriptor that this process was started with, for fd:NAME; may be repeated',
+      ),
+      Flag.atLeast(0),
+    ),
     profile: Flag.Literals('profile', ['2.11', '7.2']).pipe(
       Flag.withDescription('the version of QEMU to be a double of'),
       Flag.withDefault('2.11' as const),
@@ -120,7 +130,11 @@ export const serve = Command.make(
       Flag.withDefault(false),
     ),
   },
-  (options) => run(options).pipe(Effect.scoped, Effect.provide(realPlatform)),
+  (options) =>
+    Effect.gen(function* () {
+      const descriptors = yield* descriptorTable(options.fd, Option.getOrUndefined(options.incoming))
+      yield* run(options, descriptors).pipe(Effect.provide(realPlatformWith({ descriptors })))
+    }).pipe(Effect.scoped),
 ).pipe(
   Command.withDescription(
     'One end of a migration behind a QMP socket, until quit: exit code 0, or 1 when an incoming migration has failed',

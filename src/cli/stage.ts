@@ -3,7 +3,7 @@
  * transports of Node, and a process with a core over them.
  */
 import { Effect, Layer, type Scope } from 'effect'
-import { nodeTransport } from '../channel/node-transport.ts'
+import { nodeTransportWith, type NodeTransportOptions } from '../channel/node-transport.ts'
 import type { Transport } from '../channel/transport.ts'
 import { PAGE_BYTES, parseGuestSpec, type GuestMemory, type GuestSpec } from '../memory/index.ts'
 import { loadRecording } from '../memory/node.ts'
@@ -14,8 +14,12 @@ import { workerDataPlane } from '../transfer/worker-data-plane.ts'
 import { workerGuestHost } from '../transfer/worker-guest-host.ts'
 import { WrongUsage } from './failure.ts'
 
+/** The services of a real process, with what it brings along for its transports. */
+export const realPlatformWith = (options: NodeTransportOptions): Layer.Layer<Transport | DataPlane> =>
+  Layer.mergeAll(nodeTransportWith(options), workerDataPlane)
+
 /** The services of a real process. */
-export const realPlatform: Layer.Layer<Transport | DataPlane> = Layer.mergeAll(nodeTransport, workerDataPlane)
+export const realPlatform: Layer.Layer<Transport | DataPlane> = realPlatformWith({})
 
 /** A guest ready to be started. */
 export interface Stage {

@@ -1,11 +1,20 @@
 /** Checks a command's arguments against the schema and words the refusal as the profile's QEMU does. */
 import { Result } from 'effect'
 import type { Profile } from '../../machines/index.ts'
-import { commands, decodeArguments, type CommandName, type InvalidArguments } from '../qapi/index.ts'
+import {
+  commands,
+  decodeArgumentsOf,
+  monitorCommands,
+  type CommandDefinition,
+  type InvalidArguments,
+} from '../qapi/index.ts'
 import { argumentsNotObject } from './wording.ts'
 
-const isSchemaCommand = (profile: Profile, name: string): name is CommandName<'2.11'> =>
-  Object.hasOwn(commands[profile], name)
+/** What a command takes and gives; commands of the monitor that take nothing may have no entry. */
+const definitionOf = (profile: Profile, name: string): CommandDefinition | undefined => {
+  const tables: readonly Readonly<Record<string, CommandDefinition>>[] = [commands[profile], monitorCommands[profile]]
+  return tables.find((table) => Object.hasOwn(table, name))?.[name]
+}
 
 const typeNames: Readonly<Record<string, string>> = {
   int: 'integer',
@@ -44,8 +53,9 @@ export const checkArguments = (
   given: unknown,
 ): Readonly<Record<string, unknown>> | string => {
   if (given !== undefined && !isRecord(given)) return argumentsNotObject
-  if (isSchemaCommand(profile, name)) {
-    const decoded: Result.Result<unknown, InvalidArguments> = decodeArguments(name, given, profile as '2.11')
+  const definition = definitionOf(profile, name)
+  if (definition !== undefined) {
+    const decoded = decodeArgumentsOf(definition, name, given)
     if (Result.isFailure(decoded)) return worded(profile, decoded.failure, given)
     return isRecord(decoded.success) ? decoded.success : {}
   }

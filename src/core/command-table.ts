@@ -77,6 +77,9 @@ export const rows: readonly TableRow[] = [
   { name: 'query-xen-replication-status' },
   { name: 'xen-colo-do-checkpoint' },
   { name: 'query-status' },
+  { name: 'getfd', given: { fdname: 'name' } },
+  { name: 'add-fd' },
+  { name: 'closefd', given: { fdname: 'name' } },
   { name: 'stop' },
   { name: 'cont' },
 ]

@@ -7,6 +7,7 @@ import { checkArguments } from './arguments.ts'
 import { refused, type CommandTable } from './command/call.ts'
 import { capabilityCommands } from './command/capabilities.ts'
 import { coloCommands } from './command/colo.ts'
+import { descriptorCommands } from './command/descriptors.ts'
 import { deviceCommands } from './command/devices.ts'
 import { guestCommands } from './command/guest.ts'
 import { incomingCommands } from './command/incoming.ts'
@@ -24,6 +25,7 @@ const table: CommandTable = {
   ...parameterCommands,
   ...coloCommands,
   ...deviceCommands,
+  ...descriptorCommands,
   ...replicationCommands,
   ...guestCommands,
 }

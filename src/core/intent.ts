@@ -72,5 +72,7 @@ export type Intent =
       readonly node: number
       readonly operation: 'start' | 'checkpoint' | 'stop' | 'failover'
     }
+  /** Close a descriptor that was meant for `fd:` and has not been used. */
+  | { readonly type: 'close-descriptor'; readonly name: string }
   /** The process is asked to end. */
   | { readonly type: 'quit' }

@@ -4,6 +4,7 @@
  */
 import type { ChartEvent } from '../../machines/index.ts'
 import { commandOf } from './command.ts'
+import { withDescriptor } from './command/descriptors.ts'
 import { takeDevicesFact } from './command/devices.ts'
 import { takeReplicationFact } from './command/replication.ts'
 import { describeState, hasQuirk, isOn, outgoingStatus, type CoreState } from './core-state.ts'
@@ -13,6 +14,7 @@ import { noteProgress, passNumber } from './figures.ts'
 import { refuse, type CoreOutput, type Refusal, type Reply } from './output.ts'
 import { answer, pendingListener, pendingSave } from './pending.ts'
 import { evaluate, throttleSettings } from './throttle.ts'
+import { descriptorOf } from './uri.ts'
 
 /** What the core can be told. `nowMillis` is the caller's clock; only differences of it are used. */
 export type CoreInput =
@@ -101,7 +103,8 @@ const settleListener = (state: CoreState, outputs: readonly CoreOutput[], fact: 
   if (fact.type === 'incoming.connected') return answerListener(state, outputs, { type: 'reply', value: {} }, fact.run)
   if (fact.type !== 'incoming.listen-failed') return [state, outputs]
   const before = pendingListener(state, fact.run)?.before ?? state.incomingNumber
-  const [answered, all] = answerListener(state, outputs, refuse(fact.reason), fact.run)
+  const kept = withDescriptor(state, descriptorOf(state.incoming?.uri ?? ''))
+  const [answered, all] = answerListener(kept, outputs, refuse(fact.reason), fact.run)
   // A command that is refused has changed nothing, however late it learns of it (I8).
   const { incoming, ...rest } = answered
   return [before === 0 || incoming === undefined ? { ...rest, incomingNumber: before } : answered, all]

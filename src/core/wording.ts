@@ -53,7 +53,15 @@ export const badPort = (address: string): string => `error parsing port in addre
 export const badIpv6Address = (address: string): string => `error parsing IPv6 address '${address}'`
 export const unresolvedService = (host: string, port: string): string =>
   `address resolution failed for ${host}:${port}: Servname not supported for ai_socktype`
+export const badToArgument = 'error parsing to= argument'
+export const badFlag = (name: string, value: string): string => `error parsing '${name}' flag '${value}'`
+export const noAddressFamily = 'Cannot disable IPv4 and IPv6 at same time'
+export const noUnixAddress = 'invalid Unix socket address'
+export const badDescriptorNumber = (name: string): string => `Invalid file descriptor number '${name}'`
 export const descriptorNotFound = (name: string): string => `File descriptor named '${name}' has not been found`
+export const noDescriptorToClose = (name: string): string => `File descriptor named '${name}' not found`
+export const noDescriptorReceived =
+  'No file descriptor supplied via SCM_RIGHTS (none can be received; descriptors are given when the process is started)'
 export const noCredentials = (name: string): string => `No TLS credentials with id '${name}'`
 export const unableToOpen = (path: string, reason: string): string => `Unable to open ${path}: ${reason}`
 export const snapshotWith = (capability: string): string => `Background-snapshot is not compatible with ${capability}`

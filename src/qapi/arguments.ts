@@ -122,11 +122,13 @@ const refused = (command: string, { path, kind, expected, found }: Fault): Inval
     ...(kind === 'missing' ? {} : { found: kind === 'enum' ? String(found) : render(found) }),
   })
 
-const decodeWith = (
+/** Decodes the arguments of any command by its definition; `undefined` is the same as `{}`. */
+export const decodeArgumentsOf = (
   definition: CommandDefinition,
   command: string,
-  input: unknown,
+  given: unknown,
 ): Result.Result<unknown, InvalidArguments> => {
+  const input = given === undefined ? {} : given
   if (!Predicate.isObject(input)) {
     return Result.fail(refused(command, { path: [], rank: [], kind: 'type', expected: 'object', found: input }))
   }
@@ -168,7 +170,7 @@ export const decodeArguments = <N extends CommandName<P>, P extends Profile = '2
   const definition = table[command]
   if (definition === undefined)
     throw new TypeError(`expected a command of ${profile ?? defaultProfile}, found ${command}`)
-  const result = decodeWith(definition, command, input === undefined ? {} : input)
+  const result = decodeArgumentsOf(definition, command, input)
   // The table's schema of this very command has just decoded the value.
   return result as Result.Result<CommandArguments<N, P>, InvalidArguments>
 }

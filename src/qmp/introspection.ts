@@ -6,7 +6,7 @@ import { Schema, SchemaAST } from 'effect'
 import type { Profile } from '../../machines/index.ts'
 import { commandNames } from '../core/index.ts'
 import { enumeration, optional, required } from '../qapi/documentation.ts'
-import { Bool, commands, events, Int, StatusInfo, Str } from '../qapi/index.ts'
+import { Bool, commands, events, Int, monitorCommands, Str } from '../qapi/index.ts'
 import { schemaInfo, type NamedEntries } from './schema-info.ts'
 import { isJsonObject, type JsonObject } from './message.ts'
 
@@ -108,10 +108,6 @@ const sessionCommands: Readonly<Record<Profile, Readonly<Record<string, CommandT
 /** Whether a session answers a command itself. */
 export const isSessionCommand = (profile: Profile, name: string): boolean =>
   Object.hasOwn(sessionCommands[profile], name)
-
-const monitorCommands: Readonly<Record<string, CommandTypes>> = {
-  'query-status': { arguments: nothing, returns: StatusInfo },
-}
 
 const schemaCommands = (profile: Profile): Readonly<Record<string, CommandTypes>> => commands[profile]
 
@@ -268,7 +264,7 @@ const makeSchema = (profile: Profile, builtIn: BuiltIn): readonly JsonObject[] =
   const table = new TypeTable(profile)
   const empty = { arguments: nothing, returns: nothing }
   const types: Readonly<Record<string, CommandTypes>> = {
-    ...monitorCommands,
+    ...monitorCommands[profile],
     ...schemaCommands(profile),
     ...sessionCommands[profile],
   }

@@ -4,6 +4,7 @@
  */
 import { open } from 'node:fs/promises'
 import { Effect, Schema } from 'effect'
+import { systemText } from '../channel/system-error.ts'
 import { writeEof, writeFooter, writeHeader, writeSectionFull } from '../wire/index.ts'
 import { deviceSections, type DeviceState } from './dialect.ts'
 
@@ -34,19 +35,8 @@ export const deviceFile = (devices: readonly DeviceState[]): Uint8Array => {
   return buffer.subarray(0, writeEof(buffer, at))
 }
 
-const texts: Readonly<Record<string, string>> = {
-  ENOENT: 'No such file or directory',
-  EACCES: 'Permission denied',
-  EISDIR: 'Is a directory',
-  ENOTDIR: 'Not a directory',
-  EROFS: 'Read-only file system',
-  ENOSPC: 'No space left on device',
-}
-
-const failure = (at: 'open' | 'write', error: unknown): DeviceFileError => {
-  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'EIO'
-  return new DeviceFileError({ at, reason: texts[code] ?? code })
-}
+const failure = (at: 'open' | 'write', error: unknown): DeviceFileError =>
+  new DeviceFileError({ at, reason: systemText(error) })
 
 /** Writes a file, whole, over whatever it held before; mode 0660 where it is new. The bytes are on the disk then. */
 export const writeDeviceFile = (filename: string, bytes: Uint8Array): Effect.Effect<void, DeviceFileError> =>

@@ -4,6 +4,8 @@
  * beside the queue and comes back as a fact, so that a command is answered at once whatever is going on.
  */
 import { Cause, Clock, Deferred, Effect, Exit, PubSub, Queue, Ref, Schema, Scope, Stream } from 'effect'
+import type { ChannelError } from '../channel/byte-link.ts'
+import { closeDescriptor, type DescriptorTable } from '../channel/descriptor.ts'
 import { Transport, type Connection } from '../channel/transport.ts'
 import {
   incomingStatus,
@@ -61,7 +63,7 @@ export const runtimeCapabilities = ['events', 'return-path', 'pause-before-switc
 const FINISH_PATIENCE = '500 millis'
 
 /** How a process is made. */
-export interface MigrationProcessOptions extends Omit<CoreOptions, 'supportedCapabilities'> {
+export interface MigrationProcessOptions extends Omit<CoreOptions, 'supportedCapabilities' | 'descriptors'> {
   readonly guest: GuestHost
   /** Takes and gives back the image locks; called in the order the charts say. Default: nothing to lock. */
   readonly images?: { readonly acquire: Effect.Effect<void>; readonly release: Effect.Effect<void> }
@@ -70,6 +72,8 @@ export interface MigrationProcessOptions extends Omit<CoreOptions, 'supportedCap
    * taken over. Default: nobody can tell.
    */
   readonly fence?: Effect.Effect<boolean>
+  /** Descriptors that the process was started with, the same table that its transports have. Default none. */
+  readonly descriptors?: DescriptorTable
   /** Writes the file of xen-save-devices-state. Default: a file of this machine. */
   readonly writeFile?: (filename: string, bytes: Uint8Array) => Effect.Effect<void, DeviceFileError>
   /** Names a run to its destination; 16 bytes. Default: random. */
@@ -148,7 +152,11 @@ export const makeMigrationProcess = (
     const states = yield* PubSub.unbounded<CoreState>()
     const address = yield* Deferred.make<string>()
     const ended = yield* Deferred.make<void>()
-    const current = yield* Ref.make(start({ ...options, supportedCapabilities: runtimeCapabilities }))
+    const { descriptors = new Map<string, number>(), ...coreOptions } = options
+    const current = yield* Ref.make(
+      start({ ...coreOptions, descriptors: [...descriptors.keys()], supportedCapabilities: runtimeCapabilities }),
+    )
+    const worded = (error: ChannelError): string => (options.profile === '7.2' ? error.message : error.message211)
     let tickets = 0
     let outgoing: OutgoingRun | undefined
     let incoming: IncomingRun | undefined
@@ -202,8 +210,8 @@ export const makeMigrationProcess = (
     const awaitFinished = (run: OutgoingRun) =>
       Effect.gen(function* () {
         if (run.connection === undefined) return
-        yield* run.connection.endWrites
-        const exit = yield* Effect.exit(run.connection.finished)
+        const { endWrites, finished } = run.connection
+        const exit = yield* Effect.exit(Effect.andThen(endWrites, finished))
         if (Exit.isSuccess(exit)) return tell({ type: 'outgoing.committed', run: run.number })
         const error = Cause.squash(exit.cause)
         const reason = error instanceof Error ? error.message : String(error)
@@ -223,7 +231,7 @@ export const makeMigrationProcess = (
               tell({ type: 'outgoing.connected', returnPath: connection.returnPath, run: run.number })
             }),
             Effect.catch((error) => {
-              tell({ type: 'outgoing.connect-failed', reason: error.message, side: 'channel', run: run.number })
+              tell({ type: 'outgoing.connect-failed', reason: worded(error), side: 'channel', run: run.number })
               return Effect.void
             }),
           ),
@@ -303,7 +311,7 @@ export const makeMigrationProcess = (
                 tell({ type: 'incoming.bound', uri: listener.uri, run: run.number })
               }),
               Effect.catch((error) => {
-                tell({ type: 'incoming.listen-failed', reason: error.message, run: run.number })
+                tell({ type: 'incoming.listen-failed', reason: worded(error), run: run.number })
                 return Scope.close(run.scope, Exit.void)
               }),
             ),
@@ -458,6 +466,8 @@ export const makeMigrationProcess = (
         // No guest of this runtime has disks; the core asks nodes that a host has named, and it names none.
         case 'replicate':
           return Effect.void
+        case 'close-descriptor':
+          return closeDescriptor(descriptors, intent.name)
         case 'quit':
           return Effect.asVoid(Deferred.succeed(ended, undefined))
       }

@@ -33,11 +33,15 @@ realTest('nobody listens: the run fails, and the guest was never stopped for it'
   Effect.gen(function* () {
     const source = yield* makeSource(guest)
     const missing = join(yield* temporaryDirectory, 'nobody.sock')
-    for (const uri of [yield* refusedAddress, `unix:${missing}`]) {
+    const refused = [
+      [yield* refusedAddress, 'Failed to connect socket: Connection refused'],
+      [`unix:${missing}`, `Failed to connect socket ${missing}: No such file or directory`],
+    ] as const
+    for (const [uri, text] of refused) {
       t.equal(yield* source.migrate(uri), 'failed')
       const run = (yield* source.process.state).outgoingNumber
       t.notOk(guestWasStopped(source, run), 'the guest was never stopped')
-      t.match((yield* source.query)['error-desc'], `Failed to connect to '${uri}'`)
+      t.equal((yield* source.query)['error-desc'], `${text} (channel)`)
       yield* assertFailedAndReturned(t, source, uri)
     }
     const destination = yield* makeDestination(guest)

@@ -64,7 +64,7 @@ const make = Effect.gen(function* () {
       const job: EngineJob = {
         kind,
         memory: memory.toShared(),
-        descriptors: connection.descriptors ?? { in: -1, out: -1 },
+        descriptors: connection.descriptors ?? { in: -1, out: -1, kind: 'file' },
         doorbell: doorbell.buffer,
         port: port2,
       }

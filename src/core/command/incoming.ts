@@ -3,9 +3,10 @@ import { hasQuirk, incomingStatus, pathOf, type CoreState } from '../core-state.
 import { accepts, decide, type Step } from '../decide.ts'
 import { refuse, type CoreOutput } from '../output.ts'
 import { defer } from '../pending.ts'
-import { problemOf } from '../uri.ts'
+import { descriptorOf, problemOf } from '../uri.ts'
 import * as wording from '../wording.ts'
 import { refused, unsupported, type Command, type CommandTable } from './call.ts'
+import { withoutDescriptor } from './descriptors.ts'
 import { missingCredentials } from './outgoing.ts'
 
 /** Answered when the listener stands or has failed. */
@@ -19,7 +20,7 @@ const migrateIncoming: Command = (state, given, nowMillis) => {
     problemOf(uri, 'incoming', { ...state.equipment, profile: state.profile }) ?? missingCredentials(state)
   if (isSecond) return listensAgain(state, uri, problem === undefined, nowMillis)
   if (problem !== undefined) return refusedUri(state, problem)
-  const begun = withNewRun(state, uri)
+  const begun = withNewRun(withoutDescriptor(state, descriptorOf(uri)), uri)
   const [waiting, deferred] = defer(begun, {
     command: 'migrate-incoming',
     run: begun.incomingNumber,

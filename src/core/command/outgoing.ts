@@ -14,9 +14,10 @@ import { migrationInfo } from '../migration-info.ts'
 import { refuse, type Refusal } from '../output.ts'
 import { transferParameters } from '../parameters.ts'
 import { unthrottled } from '../throttle.ts'
-import { namesTransport, problemOf } from '../uri.ts'
+import { descriptorOf, namesTransport, problemOf } from '../uri.ts'
 import * as wording from '../wording.ts'
 import { blockRefusal } from './capabilities.ts'
+import { withoutDescriptor } from './descriptors.ts'
 import { done, refused, replied, unsupported, type Arguments, type Command, type CommandTable } from './call.ts'
 
 const migrate: Command = (state, given, nowMillis) => {
@@ -33,7 +34,8 @@ const migrate: Command = (state, given, nowMillis) => {
   const problem = problemOf(uri, 'outgoing', state.equipment)
   if (problem !== undefined) return refusedUri(state, begun, problem, nowMillis)
   const credentials = missingCredentials(state)
-  return credentials === undefined ? done(begun, event, nowMillis) : refused(state, credentials)
+  if (credentials !== undefined) return refused(state, credentials)
+  return done(withoutDescriptor(begun, descriptorOf(uri)), event, nowMillis)
 }
 
 /** Only a postcopy whose channel broke can be resumed, and no runtime carries out postcopy yet. */

@@ -1,0 +1,55 @@
+/**
+ * Commands that are none of the migration schema and that managers use around a migration: descriptors and the guest's run
+ * state. Sources: `qapi/misc.json` and `qapi/run-state.json` of 2.11.
+ */
+import { Schema } from 'effect'
+import type { CommandDefinition } from './commands.ts'
+import { optional, required } from './documentation.ts'
+import type { Profile } from './profile.ts'
+import { StatusInfo } from './run-state.ts'
+import { Int, Nothing, Str } from './scalar.ts'
+
+const none = Schema.Struct({})
+
+const fdname = required(Str, { description: 'The name of the descriptor.', since: '0.14', unit: 'none' })
+
+/** What `add-fd` returns. */
+export const AddfdInfo = Schema.Struct({
+  'fdset-id': required(Int, { description: 'The number of the set.', since: '1.2', unit: 'count' }),
+  fd: required(Int, { description: 'The number of the descriptor in it.', since: '1.2', unit: 'count' }),
+}).annotate({ identifier: 'AddfdInfo', description: 'Where a descriptor has been put.', since: '1.2' })
+
+const shared = {
+  'query-status': { arguments: none, returns: StatusInfo, since: '0.14', description: 'What the guest is doing.' },
+  getfd: {
+    arguments: Schema.Struct({ fdname }),
+    returns: Nothing,
+    since: '0.14',
+    description: 'Take the descriptor that comes with the command, under a name for fd:.',
+  },
+  closefd: {
+    arguments: Schema.Struct({ fdname }),
+    returns: Nothing,
+    since: '0.14',
+    description: 'Close a descriptor that has not been used.',
+  },
+  'add-fd': {
+    arguments: Schema.Struct({
+      'fdset-id': optional(Int, {
+        description: 'The number of the set. Default: a new one.',
+        since: '1.2',
+        unit: 'count',
+      }),
+      opaque: optional(Str, { description: 'Any text, to be told again.', since: '1.2', unit: 'none' }),
+    }),
+    returns: AddfdInfo,
+    since: '1.2',
+    description: 'Take the descriptor that comes with the command into a set.',
+  },
+} satisfies Readonly<Record<string, CommandDefinition>>
+
+/** The commands by profile. */
+export const monitorCommands: Readonly<Record<Profile, Readonly<Record<string, CommandDefinition>>>> = {
+  '2.11': shared,
+  '7.2': shared,
+}
