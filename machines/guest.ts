@@ -21,14 +21,28 @@ const resumes = { target: 'running', actions: ['startGuest' as const, 'emitResum
 const acquiresAndRuns = { actions: [synchronise.acquire, synchronise.run] }
 
 /** A stopped run state that a migration may meet, and return to; and that a guest can be started from. */
-const stoppable = (state: StoppableRunState) => ({
+const stoppable = (state: StoppableRunState, forgetsInColo: boolean) => ({
   'vm.finish-migrate': { target: 'finish-migrate', actions: remember.before(state) },
+  'vm.colo-stop': { target: 'colo', actions: remember.before(forgetsInColo ? 'running' : state) },
   'vm.run': resumes,
 })
+
+/** Back to where a checkpoint found the guest, or where the source's was when it arrived. */
+const asBefore = [
+  { ...resumes, guard: 'beforeRunning' as const },
+  { target: 'prelaunch', guard: 'beforePrelaunch' as const },
+  { target: 'suspended', guard: 'beforeSuspended' as const },
+  { target: 'io-error', guard: 'beforeIoError' as const },
+  { target: 'shutdown', guard: 'beforeShutdown' as const },
+  { target: 'postmigrate', guard: 'beforePostmigrate' as const },
+  { target: 'paused' },
+] as const
 
 /** The chart's states; `process` places them beside the other charts. */
 export const guestRegion = (options: GuestOptions = {}) => {
   const variant = variantOf(options)
+  const stopped = (state: StoppableRunState) => stoppable(state, variant.has('h30'))
+  const takesOver = variant.has('q12') ? 'paused' : asBefore
   const restored = (
     state: StoppableRunState,
     guard: 'beforePrelaunch' | 'beforeSuspended' | 'beforeIoError' | 'beforeShutdown',
@@ -42,7 +56,7 @@ export const guestRegion = (options: GuestOptions = {}) => {
       prelaunch: {
         description: 'Started with -S, or reset after it was stopped; no vCPU has run yet.',
         meta: source('prelaunch'),
-        on: { cont: acquiresAndRuns, ...stoppable('prelaunch') },
+        on: { cont: acquiresAndRuns, ...stopped('prelaunch') },
       },
       running: {
         description: 'The vCPUs run. The image locks must be held.',
@@ -53,7 +67,7 @@ export const guestRegion = (options: GuestOptions = {}) => {
             target: 'finish-migrate',
             actions: [remember.before('running'), 'stopGuest', 'emitStop'],
           },
-          'vm.colo-stop': { target: 'colo', actions: ['stopGuest', 'emitStop'] },
+          'vm.colo-stop': { target: 'colo', actions: [remember.before('running'), 'stopGuest', 'emitStop'] },
           'xen-save-devices-state': { target: 'save-vm', actions: ['stopGuest', 'emitStop'] },
           'guest.shutdown': { target: 'shutdown', actions: ['stopGuest', 'emitStop'] },
           'guest.suspended': 'suspended',
@@ -72,7 +86,7 @@ export const guestRegion = (options: GuestOptions = {}) => {
         on: {
           cont: acquiresAndRuns,
           system_reset: 'prelaunch',
-          ...stoppable('paused'),
+          ...stopped('paused'),
           // Started and stopped again under a migration that still believes the guest to be where it left it.
           ...(variant.has('q15') ? { 'vm.postmigrate': 'postmigrate' } : {}),
         },
@@ -80,12 +94,12 @@ export const guestRegion = (options: GuestOptions = {}) => {
       suspended: {
         description: 'Asleep by the guest’s own wish; a wake-up brings it back.',
         meta: source('suspended'),
-        on: { 'guest.wakeup': acquiresAndRuns, stop: 'paused', ...stoppable('suspended') },
+        on: { 'guest.wakeup': acquiresAndRuns, stop: 'paused', ...stopped('suspended') },
       },
       'io-error': {
         description: 'Stopped because of an I/O error.',
         meta: source('io-error'),
-        on: { cont: acquiresAndRuns, system_reset: 'prelaunch', ...stoppable('io-error') },
+        on: { cont: acquiresAndRuns, system_reset: 'prelaunch', ...stopped('io-error') },
       },
       shutdown: {
         description: 'The guest has shut down; it has to be reset before it can run.',
@@ -93,6 +107,7 @@ export const guestRegion = (options: GuestOptions = {}) => {
         on: {
           system_reset: 'prelaunch',
           'vm.finish-migrate': { target: 'finish-migrate', actions: remember.before('shutdown') },
+          'vm.colo-stop': { target: 'colo', actions: remember.before('shutdown') },
         },
       },
       'finish-migrate': {
@@ -109,7 +124,8 @@ export const guestRegion = (options: GuestOptions = {}) => {
             { target: variant.has('h4') ? 'postmigrate' : 'paused' },
           ],
           'vm.postmigrate': 'postmigrate',
-          'vm.colo-resume': resumes,
+          'vm.colo-stop': 'colo',
+          'vm.colo-resume': variant.has('h31') ? resumes : asBefore,
           ...(variant.has('h29')
             ? {}
             : { stop: { guard: 'beforeRunning' as const, actions: remember.before('paused') } }),
@@ -123,16 +139,23 @@ export const guestRegion = (options: GuestOptions = {}) => {
         on: {
           cont: acquiresAndRuns,
           system_reset: 'prelaunch',
-          ...stoppable('postmigrate'),
+          ...stopped('postmigrate'),
         },
       },
       colo: {
         description: 'Stopped for a checkpoint or a failover.',
         meta: source('colo', 'since 2.8'),
         on: {
-          'vm.colo-resume': resumes,
-          'vm.arrive': resumes,
           'vm.colo-stop': {},
+          'vm.colo-resume': asBefore,
+          'vm.take-over': takesOver,
+          ...(variant.has('h30')
+            ? {}
+            : {
+                // The guest does not move until the checkpoint or the failover is through; then it obeys.
+                stop: { guard: 'beforeRunning' as const, actions: remember.before('paused') },
+                cont: { guard: 'beforePaused' as const, actions: [remember.before('running'), synchronise.acquire] },
+              }),
         },
       },
       inmigrate: {
@@ -154,7 +177,9 @@ export const guestRegion = (options: GuestOptions = {}) => {
             { ...resumes, guard: 'startsRunning' },
             { target: 'paused', guard: 'incomingPostcopy' },
           ],
-          'vm.colo-resume': resumes,
+          'vm.colo-stop': {},
+          'vm.colo-resume': asBefore,
+          'vm.take-over': takesOver,
         },
       },
     },

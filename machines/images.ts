@@ -15,6 +15,15 @@ export const imagesRegion = (options: GuestOptions = {}) =>
       inactive: {
         description: 'Opened for an incoming migration: never held here, nothing may be written.',
         meta: { source: 'BDRV_O_INACTIVE, -incoming' },
+        on: {
+          'images.acquire': { target: 'held', actions: 'acquireImages' },
+          'images.mirror': { target: 'mirrored', actions: 'mirrorImages' },
+        },
+      },
+      mirrored: {
+        description:
+          'A secondary in COLO: its own copies are open, and what its guest writes lasts until the next checkpoint. The service’s images stay with the primary.',
+        meta: { source: 'block/replication.c; since 3.1' },
         on: { 'images.acquire': { target: 'held', actions: 'acquireImages' } },
       },
       held: {

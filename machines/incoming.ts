@@ -5,7 +5,7 @@
  */
 import type { GuestOptions } from './guest.ts'
 import { variantOf } from './profile.ts'
-import { chart, initialContext, synchronise } from './vocabulary.ts'
+import { chart, initialContext, remember, synchronise } from './vocabulary.ts'
 
 /** How a receiving process is started. */
 export interface IncomingOptions extends GuestOptions {
@@ -28,6 +28,7 @@ export const incomingRegion = (options: IncomingOptions = {}) => {
   const takesOver = {
     target: '#incoming-starting',
   } as const
+  const colo = { target: '#incoming-colo', actions: remember.sourceState } as const
   // Whatever the first listener came to, a second one is opened beside it.
   const listensAgain = variant.has('q2') ? { 'migrate-incoming': { actions: listens.actions } } : {}
   return chart.createStateConfig({
@@ -68,7 +69,7 @@ export const incomingRegion = (options: IncomingOptions = {}) => {
               'incoming.prepared': 'prepared',
               'incoming.ended': takesOver,
               'incoming.advised': 'advised',
-              'incoming.colo': '#incoming-colo',
+              'incoming.colo': colo,
             },
           },
           advised: {
@@ -79,7 +80,7 @@ export const incomingRegion = (options: IncomingOptions = {}) => {
               'incoming.listening': '#incoming-postcopy-active',
               'incoming.prepared': 'prepared',
               'incoming.ended': takesOver,
-              'incoming.colo': '#incoming-colo',
+              'incoming.colo': colo,
             },
           },
           discarding: {
@@ -89,7 +90,7 @@ export const incomingRegion = (options: IncomingOptions = {}) => {
           },
           prepared: {
             description: 'All but the end mark is here and loaded. The guest must not run yet.',
-            on: { 'incoming.ended': takesOver },
+            on: { 'incoming.ended': takesOver, 'incoming.colo': colo },
           },
           starting: {
             id: 'incoming-starting',
@@ -165,25 +166,13 @@ export const incomingRegion = (options: IncomingOptions = {}) => {
         id: 'incoming-colo',
         description: 'The secondary of a COLO pair: takes checkpoints until it is told to take over.',
         meta: source('MigrationStatus.colo; since 2.8'),
-        entry: [{ type: 'emitMigration', params: { status: 'colo' } }],
-        initial: 'waiting',
-        states: {
-          waiting: {
-            description: 'Between two checkpoints. From 3.1 on the secondary’s guest runs here.',
-            on: variant.recent
-              ? {
-                  'incoming.checkpoint-begin': { actions: synchronise.coloStop },
-                  'incoming.checkpoint-end': { actions: [synchronise.acquire, synchronise.coloResume] },
-                }
-              : {},
-          },
-          takeover: {
-            description: 'Failover: the guest stands still until the status has changed.',
-            entry: [synchronise.coloStop, synchronise.acquire, synchronise.incomingProceeds],
-            on: { 'incoming.proceed': { target: '#incoming-completed', actions: synchronise.arriveRunning } },
-          },
+        entry: [{ type: 'emitMigration', params: { status: 'colo' } }, synchronise.beginSecondary],
+        on: {
+          'colo.leave': '#incoming-completed',
+          // What is in memory is no state of any guest.
+          'incoming.torn': '#incoming-failed',
+          'replication.lost': '#incoming-failed',
         },
-        on: { 'x-colo-lost-heartbeat': '.takeover' },
       },
       completed: {
         id: 'incoming-completed',

@@ -1,4 +1,6 @@
 /** The state charts. Pure: no I/O, no clock, no promise, and no module of Node. */
+export * from './colo.ts'
+export * from './failover.ts'
 export * from './guest.ts'
 export * from './images.ts'
 export * from './incoming.ts'

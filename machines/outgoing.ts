@@ -33,13 +33,15 @@ const failsAndReturns = { target: '#failed.ending' } as const
 const completion = (name: 'active' | 'device', options: ChartOptions) => {
   const variant = variantOf(options)
   const cancel = { target: '#cancelling.ending' } as const
+  // QEMU's COLO begins from active only; behind a pause both of its versions break (h15, h20).
+  const entersColo = name === 'active' || !variant.has('h20')
   const completing = chart.createStateConfig({
     description: 'The guest is stopped; the last pass, then the devices, go out without a bandwidth limit.',
     entry: 'completePrecopy',
     on: {
       'outgoing.flushed': [
-        ...(name === 'active' ? [{ target: '#colo', guard: 'colo' as const }] : []),
         ...(name === 'device' && variant.has('h15') ? [{ target: '#stuck', guard: 'colo' as const }] : []),
+        ...(entersColo ? [{ target: '#colo', guard: 'coloAtOnce' as const }] : []),
         { target: 'preparing', guard: 'returnPath' },
         { target: 'releasing' },
       ],
@@ -49,7 +51,14 @@ const completion = (name: 'active' | 'device', options: ChartOptions) => {
   })
   const preparing = chart.createStateConfig({
     description: 'All but the end mark is sent; waiting until the destination has loaded it. A cancel still wins.',
-    on: { 'outgoing.prepared': 'releasing', 'outgoing.failed': failsAndReturns, migrate_cancel: cancel },
+    on: {
+      'outgoing.prepared': [
+        ...(entersColo ? [{ target: '#colo', guard: 'colo' as const }] : []),
+        { target: 'releasing' },
+      ],
+      'outgoing.failed': failsAndReturns,
+      migrate_cancel: cancel,
+    },
   })
   const releasing = chart.createStateConfig({
     description: 'The images are released, so that the destination can take them.',
@@ -288,36 +297,14 @@ export const outgoingRegion = (options: ChartOptions = {}) => {
         id: 'colo',
         description: 'Coarse-grained lock-stepping: the guest goes on here, its state goes to the secondary for ever.',
         meta: source('colo', 'since 2.8, edge active -> colo'),
-        entry: { type: 'emitMigration', params: { status: 'colo' } },
-        initial: 'entering',
-        states: {
-          entering: {
-            description: 'Waiting for the secondary to be ready.',
-            on: {
-              'outgoing.colo-ready': { target: 'running', actions: [synchronise.acquire, synchronise.coloResume] },
-            },
-          },
-          running: {
-            description: 'Between two checkpoints.',
-            on: { 'outgoing.checkpoint-begin': { target: 'checkpoint', actions: synchronise.coloStop } },
-          },
-          checkpoint: {
-            description: 'The guest stands still while its state is sent.',
-            on: {
-              'outgoing.checkpoint-end': { target: 'running', actions: [synchronise.acquire, synchronise.coloResume] },
-            },
-          },
-          leaving: {
-            description: 'Failover: the guest stands still until the status has changed.',
-            entry: [synchronise.coloStop, synchronise.outgoingProceeds],
-            on: { 'outgoing.proceed': '#completed.survivor' },
-          },
-        },
+        entry: [{ type: 'emitMigration', params: { status: 'colo' } }, synchronise.beginPrimary],
         on: {
-          'x-colo-lost-heartbeat': '.leaving',
+          'colo.leave': '#completed.survivor',
           ...(variant.recent || variant.has('q3') ? changesCapabilities : {}),
-          ...(variant.has('q8') ? { migrate_cancel: { actions: 'teardown' as const } } : {}),
-          ...(variant.has('h8') ? { migrate: { target: '#setup', actions: remember.newRun } } : {}),
+          ...(variant.has('q8') ? { migrate_cancel: { actions: 'closeColo' as const } } : {}),
+          ...(variant.has('h8')
+            ? { migrate: { target: '#setup', actions: [remember.newRun, synchronise.coloForget] } }
+            : {}),
         },
       },
 
@@ -336,7 +323,7 @@ export const outgoingRegion = (options: ChartOptions = {}) => {
           survivor: {
             description: 'A primary that has left COLO keeps its guest.',
             entry: 'teardown',
-            on: { 'outgoing.ended': { target: 'settled', actions: [synchronise.acquire, synchronise.coloResume] } },
+            on: { 'outgoing.ended': 'settled' },
           },
           settled: { description: 'Nothing of the run is left; a new one may begin.', on: canMigrate },
         },

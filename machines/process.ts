@@ -1,16 +1,23 @@
 /**
- * One process: guest, images, incoming and outgoing in parallel. They meet in the synchronisations of the vocabulary
- * only. The order of the regions is the order of their outputs within a step: the guest first, so that STOP precedes
- * the status that needs a stopped guest, and RESUME the status that says it runs again.
+ * One process: guest, images, incoming and outgoing, the role in COLO with its failover, and the replicated disks, in
+ * parallel. They meet in the synchronisations of the vocabulary only. The order of the regions is the order of their
+ * outputs within a step: the guest first, so that STOP precedes the status that needs a stopped guest, and RESUME the
+ * status that says it runs again.
  */
+import { coloRegion } from './colo.ts'
+import { failoverRegion, type FailoverOptions } from './failover.ts'
 import { guestRegion } from './guest.ts'
 import { imagesRegion } from './images.ts'
 import { incomingRegion, type IncomingOptions } from './incoming.ts'
 import { outgoingRegion } from './outgoing.ts'
+import { replicationRegion } from './replication.ts'
 import { chart, initialContext } from './vocabulary.ts'
 
 /** How a process is started, in which profile and with which quirks. */
-export type ProcessOptions = IncomingOptions
+export interface ProcessOptions extends IncomingOptions, FailoverOptions {
+  /** True: it has disks that can be replicated. Default false, and the process has no such chart. */
+  readonly replication?: boolean
+}
 
 /**
  * The chart of one process.
@@ -34,6 +41,9 @@ export const processMachine = (options: ProcessOptions = {}) =>
       images: imagesRegion(options),
       incoming: incomingRegion(options),
       outgoing: outgoingRegion(options),
+      colo: coloRegion(options),
+      failover: failoverRegion(options),
+      ...(options.replication ? { replication: replicationRegion(options) } : {}),
     },
   })
 

@@ -21,6 +21,8 @@ export interface Quirk {
   readonly breaks: readonly string[]
   /** The upstream commit that mended it, where there is one. */
   readonly fixedBy?: string
+  /** It shows in figures and arguments only, which no chart knows: the core has it, the validation of traces does not ask. */
+  readonly coreOnly?: true
 }
 
 /**
@@ -66,6 +68,33 @@ export const quirks = [
     profiles: ['2.11', '7.2'],
     title: 'migrate_cancel in colo answers success, changes no status and breaks the pair',
     breaks: ['I6'],
+  },
+  {
+    id: 'q9',
+    profiles: ['2.11'],
+    title: 'a failover that is asked for while COLO is being entered is answered with success and lost',
+    breaks: ['I28'],
+  },
+  {
+    id: 'q10',
+    profiles: ['2.11'],
+    title: 'a failover after a checkpoint that could not be loaded waits for that load for ever',
+    breaks: ['I28', 'I9'],
+    fixedBy: '92c932de6c',
+  },
+  {
+    id: 'q11',
+    profiles: ['2.11'],
+    title: 'a pair that has come apart waits for ever and tells nobody',
+    breaks: ['I9', 'I13'],
+    fixedBy: '9ecff6d66e',
+  },
+  {
+    id: 'q12',
+    profiles: ['2.11'],
+    title: 'the guest of a secondary that took over stays stopped',
+    breaks: ['I29'],
+    fixedBy: 'db00972922',
   },
   {
     id: 'q13',
@@ -159,6 +188,13 @@ export const quirks = [
     profiles: ['2.11', '7.2'],
     title: 'max-bandwidth 1 to 9 means unlimited',
     breaks: ['I25'],
+    coreOnly: true,
+  },
+  {
+    id: 'h19',
+    profiles: ['2.11', '7.2'],
+    title: 'a guest whose COLO pair has come apart runs on, also when the other side is told to take over',
+    breaks: ['I1', 'I28'],
   },
   {
     id: 'h20',
@@ -198,34 +234,51 @@ export const quirks = [
     breaks: ['I2'],
   },
   {
+    id: 'h30',
+    profiles: ['2.11', '7.2'],
+    title: 'stop is forgotten in COLO: the next checkpoint runs the guest again',
+    breaks: ['I2'],
+  },
+  {
+    id: 'h31',
+    profiles: ['2.11', '7.2'],
+    title: 'COLO starts a guest that the user had stopped',
+    breaks: ['I2'],
+  },
+  {
     id: 's1',
     profiles: ['2.11'],
     title: 'migrate-set-cache-size refuses what is no power of two instead of rounding it down',
     breaks: [],
+    coreOnly: true,
   },
   {
     id: 's2',
     profiles: ['2.11'],
     title: 'a migrate with blk that names no transport leaves the capability block on',
     breaks: ['I8'],
+    coreOnly: true,
   },
   {
     id: 's3',
     profiles: ['2.11', '7.2'],
     title: 'a refused migrate-incoming publishes setup all the same',
     breaks: ['I8', 'I13'],
+    coreOnly: true,
   },
   {
     id: 's4',
     profiles: ['2.11'],
     title: 'an XBZRLE cache of -2^63 bytes is accepted',
     breaks: ['I8'],
+    coreOnly: true,
   },
   {
     id: 's5',
     profiles: ['2.11'],
     title: 'the RAM counters and the pass count of a run go on from those of the run before',
     breaks: ['I7'],
+    coreOnly: true,
   },
 ] as const satisfies readonly Quirk[]
 

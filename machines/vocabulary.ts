@@ -4,7 +4,7 @@
  * somebody else carries out. So a chart stays pure and the same chart serves a runtime, a test and an explorer.
  */
 import { and, not, or, setup, stateIn } from 'xstate'
-import type { MigrationStatus } from './status.ts'
+import type { ColoMessage, ColoMode, MigrationStatus } from './status.ts'
 
 /** Run states a guest can be in before a migration stops it, and so can return to. */
 export type StoppableRunState =
@@ -25,10 +25,14 @@ export interface ChartContext {
   readonly returnPath: boolean
   /** `migrate-start-postcopy` was accepted in this run. */
   readonly startPostcopy: boolean
-  /** The run state in which the migration found the guest when it stopped it. */
+  /** The run state in which the migration, or a checkpoint, found the guest when it stopped it; on a secondary, the source's. */
   readonly before: StoppableRunState
   /** Whether an arriving guest may be started (`-S` and `stop` on a waiting destination say no). */
   readonly autostart: boolean
+  /** A primary in COLO: a checkpoint was asked for while another was going on. Several such wishes are one. */
+  readonly checkpointDue: boolean
+  /** A secondary in COLO: the primary was lost while a checkpoint was being put in use. */
+  readonly pairLost: boolean
 }
 
 /** Commands of the manager that a chart decides on. */
@@ -48,6 +52,13 @@ export type CommandEvent =
     }
   | { readonly type: 'x-colo-lost-heartbeat' }
   | { readonly type: 'xen-save-devices-state' }
+  /** xen-set-replication with `enable`, and the role that it names. */
+  | { readonly type: 'replication.start'; readonly role: ReplicationRole }
+  /** xen-set-replication without `enable`: stop, or stop and take over. */
+  | { readonly type: 'replication.stop' }
+  | { readonly type: 'replication.failover' }
+  /** xen-colo-do-checkpoint, or a checkpoint of COLO. */
+  | { readonly type: 'replication.checkpoint' }
   | { readonly type: 'stop' }
   | { readonly type: 'cont' }
   | { readonly type: 'system_reset' }
@@ -90,10 +101,24 @@ export type OutgoingFact =
   | { readonly type: 'outgoing.outcome-unknown' }
   /** Everything that belonged to the run has been let go. */
   | { readonly type: 'outgoing.ended' }
-  /** The secondary is ready for checkpoints. */
+  /** COLOMessage checkpoint-ready is here: the secondary has all of the first pass. */
   | { readonly type: 'outgoing.colo-ready' }
-  | { readonly type: 'outgoing.checkpoint-begin' }
-  | { readonly type: 'outgoing.checkpoint-end' }
+  /** x-checkpoint-delay has passed, or was changed. */
+  | { readonly type: 'outgoing.checkpoint-due' }
+  /** The output of the two guests differs, or the secondary's did not come in time. */
+  | { readonly type: 'outgoing.output-differs' }
+  /** COLOMessage checkpoint-reply is here. */
+  | { readonly type: 'outgoing.checkpoint-reply' }
+  /** Pages are sent (7.2) or put together (2.11), and so are the devices: the size of the rest is known. */
+  | { readonly type: 'outgoing.vmstate-saved' }
+  /** All of the checkpoint has been handed to the channel. */
+  | { readonly type: 'outgoing.vmstate-sent' }
+  /** COLOMessage vmstate-received is here. */
+  | { readonly type: 'outgoing.vmstate-received' }
+  /** COLOMessage vmstate-loaded is here. */
+  | { readonly type: 'outgoing.vmstate-loaded' }
+  /** Nothing of a checkpoint is being worked on any more, so that a failover may go on. */
+  | { readonly type: 'outgoing.interrupted' }
 
 /** What the side that receives a guest learns about the world. */
 export type IncomingFact =
@@ -113,10 +138,40 @@ export type IncomingFact =
   | { readonly type: 'incoming.lost' }
   | { readonly type: 'incoming.recovering' }
   | { readonly type: 'incoming.recovered' }
-  /** The stream announced COLO. */
-  | { readonly type: 'incoming.colo' }
-  | { readonly type: 'incoming.checkpoint-begin' }
-  | { readonly type: 'incoming.checkpoint-end' }
+  /** The stream announced COLO and all of it is loaded; how the source found its guest. */
+  | { readonly type: 'incoming.colo'; readonly running: boolean; readonly stopped?: StoppedRunState }
+  /** COLOMessage checkpoint-request is here. */
+  | { readonly type: 'incoming.checkpoint-request' }
+  /** COLOMessage vmstate-send is here. */
+  | { readonly type: 'incoming.vmstate-send' }
+  /** COLOMessage vmstate-size is here: in 7.2 all pages were, too. */
+  | { readonly type: 'incoming.vmstate-size' }
+  /** All of the checkpoint is here, nothing of it is in use. */
+  | { readonly type: 'incoming.vmstate-staged' }
+  /** It is in use: pages and devices of one epoch. How the source found its guest. */
+  | { readonly type: 'incoming.vmstate-loaded'; readonly running: boolean; readonly stopped?: StoppedRunState }
+  /** Only a part of it could be taken: what is in memory is no state of any guest. */
+  | { readonly type: 'incoming.torn' }
+  /** As on the other side; a load that is going on cannot be interrupted. */
+  | { readonly type: 'incoming.interrupted' }
+
+/** What a fence says that was asked to make sure that the other side cannot run the guest. */
+export type FailoverFact = { readonly type: 'failover.fenced' } | { readonly type: 'failover.not-fenced' }
+
+/** The role of a process in block replication, which is part of the configuration of its nodes. */
+export type ReplicationRole = 'primary' | 'secondary'
+
+/** What became of an operation on all nodes of a process. */
+export type ReplicationFact =
+  /** What was asked for is done on every node. */
+  | { readonly type: 'replication.done' }
+  /** It could not be done on one. */
+  | { readonly type: 'replication.refused' }
+  /** A write of the guest could not be replicated. */
+  | { readonly type: 'replication.io-error' }
+  /** What a secondary that took over had buffered is in its disk, on every node; or could not be put there. */
+  | { readonly type: 'replication.committed' }
+  | { readonly type: 'replication.commit-failed' }
 
 /** What becomes of xen-save-devices-state. */
 export type DevicesFact =
@@ -140,23 +195,64 @@ export type SynchronisationEvent =
   | { readonly type: 'vm.restore' }
   /** outgoing -> guest: the guest has left, or may have. */
   | { readonly type: 'vm.postmigrate' }
-  /** outgoing, incoming -> guest: stop for a checkpoint or a failover. */
+  /** colo, failover -> guest: stop for a checkpoint or a failover. */
   | { readonly type: 'vm.colo-stop' }
-  /** outgoing, incoming -> guest: run on after a checkpoint or a failover. */
+  /** colo, failover -> guest: go on as before. */
   | { readonly type: 'vm.colo-resume' }
+  /** failover -> guest: the secondary's guest is the one guest now. */
+  | { readonly type: 'vm.take-over' }
   /** incoming -> guest: all of it is here. */
   | { readonly type: 'vm.arrive'; readonly running: boolean; readonly stopped?: StoppedRunState }
   /** outgoing, guest -> images: hand the images over. */
   | { readonly type: 'images.release' }
-  /** incoming, outgoing, guest -> images: take the images. */
+  /** incoming, outgoing, failover, guest -> images: take the images. */
   | { readonly type: 'images.acquire' }
+  /** colo -> images: open the secondary's own copy. */
+  | { readonly type: 'images.mirror' }
   /** outgoing -> outgoing: the next phase of the same step, after the others have taken theirs. */
   | { readonly type: 'outgoing.proceed' }
   /** incoming -> incoming: the same. */
   | { readonly type: 'incoming.proceed' }
+  /** outgoing, incoming -> colo, failover: COLO begins, in this role. */
+  | { readonly type: 'colo.begin-primary' }
+  | { readonly type: 'colo.begin-secondary' }
+  /** colo -> colo: the next phase of the same step. */
+  | { readonly type: 'colo.proceed' }
+  /** colo -> failover: what was being loaded is loaded, or cannot be. */
+  | { readonly type: 'colo.load-over' }
+  /** failover -> outgoing, incoming: COLO is over, this side keeps the guest. */
+  | { readonly type: 'colo.leave' }
+  /** failover -> colo: the role ends, behind the status. */
+  | { readonly type: 'colo.exit' }
+  /** outgoing -> colo: quirk h8, the run was replaced by another. */
+  | { readonly type: 'colo.forget' }
+  /** failover -> failover: the next phase of the same step. */
+  | { readonly type: 'failover.proceed' }
+  /** replication -> colo: the disks are as the checkpoint has them. */
+  | { readonly type: 'replication.settled' }
+  /** replication -> colo, incoming: writes are missing, or a checkpoint could not be made. */
+  | { readonly type: 'replication.lost' }
 
 /** Everything a chart can be told. */
-export type ChartEvent = CommandEvent | OutgoingFact | IncomingFact | DevicesFact | GuestFact | SynchronisationEvent
+export type ChartEvent =
+  | CommandEvent
+  | OutgoingFact
+  | IncomingFact
+  | FailoverFact
+  | ReplicationFact
+  | DevicesFact
+  | GuestFact
+  | SynchronisationEvent
+
+type TypeOfPlain<E> = E extends { readonly type: infer T } ? (keyof E extends 'type' ? T : never) : never
+
+/** The types of the events that have no other member. */
+export type PlainEventType = TypeOfPlain<ChartEvent>
+
+/** The event of a type that says all. */
+export const plainEvent = (type: PlainEventType): ChartEvent =>
+  // The union has more members than the compiler compares with a union of types.
+  ({ type }) as ChartEvent
 
 /** Where a state of a chart comes from. */
 export interface StateMeta {
@@ -173,6 +269,8 @@ export const initialContext: ChartContext = {
   startPostcopy: false,
   before: 'running',
   autostart: true,
+  checkpointDue: false,
+  pairLost: false,
 }
 
 /** The run state in which an event says that a stopped guest arrives. */
@@ -197,6 +295,24 @@ export const chart = setup({
     postcopyStarted: ({ context }) => context.postcopy && context.startPostcopy,
     pausesForPostcopy: ({ context }) => context.pause && context.postcopy && context.startPostcopy,
     colo: ({ context }) => context.colo,
+    /** Without a way back nothing can be asked: the secondary's word that it is ready is the first that is heard of it. */
+    coloAtOnce: ({ context }) => context.colo && !context.returnPath,
+    /** A role in COLO, that no failover has been asked to end. */
+    inColo: or([stateIn({ colo: 'primary' }), stateIn({ colo: 'secondary' })]),
+    outOfColo: stateIn({ colo: 'unknown' }),
+    coloPrimary: stateIn({ colo: 'primary' }),
+    coloEntering: stateIn({ colo: { primary: { lockstep: 'entering' } } }),
+    coloLoading: stateIn({ colo: { secondary: { lockstep: 'loading' } } }),
+    coloBroken: or([stateIn({ colo: { primary: 'broken' } }), stateIn({ colo: { secondary: 'broken' } })]),
+    checkpointDue: ({ context }) => context.checkpointDue,
+    pairLost: ({ context }) => context.pairLost,
+    failoverWaits: or([stateIn({ failover: 'relaunch' }), stateIn({ failover: 'require' })]),
+    disksStart: or([
+      stateIn({ replication: { primary: 'starting' } }),
+      stateIn({ replication: { secondary: 'starting' } }),
+    ]),
+    replicates: stateIn({ replication: { secondary: 'replicating' } }),
+    startsPrimary: ({ event }) => event.type === 'replication.start' && event.role === 'primary',
     returnPath: ({ context }) => context.returnPath,
     migrateAllowed: not(
       or([stateIn({ guest: 'inmigrate' }), stateIn({ guest: 'postmigrate' }), stateIn({ guest: 'colo' })]),
@@ -204,6 +320,7 @@ export const chart = setup({
     migrateAllowedWhileLeft: not(or([stateIn({ guest: 'inmigrate' }), stateIn({ guest: 'colo' })])),
     incomingPostcopy: inIncomingPostcopy,
     beforeRunning: ({ context }) => context.before === 'running',
+    beforePaused: ({ context }) => context.before === 'paused',
     beforePrelaunch: ({ context }) => context.before === 'prelaunch',
     beforeSuspended: ({ context }) => context.before === 'suspended',
     beforeIoError: ({ context }) => context.before === 'io-error',
@@ -236,6 +353,11 @@ export const chart = setup({
     emitMigration: (_machine, _params: { readonly status: MigrationStatus; readonly unconditional?: boolean }) => {},
     emitStop: () => {},
     emitResume: () => {},
+    /** COLO_EXIT. */
+    emitColoExit: (
+      _machine,
+      _params: { readonly mode: Exclude<ColoMode, 'unknown'>; readonly reason: 'request' | 'error' },
+    ) => {},
 
     /** Intents of the sending side, in the order in which a run meets them. */
     openChannel: () => {},
@@ -257,6 +379,26 @@ export const chart = setup({
     releaseImages: () => {},
     acquireImages: () => {},
     saveDevices: () => {},
+    /** Intents of COLO, in the order of a checkpoint, the primary's first. */
+    enterColo: () => {},
+    armCheckpoint: () => {},
+    sendMessage: (_machine, _params: { readonly message: ColoMessage }) => {},
+    saveCheckpoint: () => {},
+    sendVmstate: () => {},
+    stageCheckpoint: () => {},
+    loadCheckpoint: () => {},
+    /** What a guest sends is kept; what a checkpoint covers may leave; from here on everything leaves at once. */
+    holdOutput: () => {},
+    releaseOutput: () => {},
+    openOutput: () => {},
+    /** Intents of a failover. */
+    fence: () => {},
+    interruptCheckpoint: () => {},
+    closeColo: () => {},
+    /** Quirk q9. */
+    loseFailover: () => {},
+    mirrorImages: () => {},
+    replicate: (_machine, _params: { readonly operation: 'start' | 'checkpoint' | 'stop' | 'failover' }) => {},
 
     setCapabilities: () => {},
   },
@@ -276,6 +418,13 @@ export const remember = {
   postcopyStart: chart.assign({ startPostcopy: true }),
   autostart: (value: boolean) => chart.assign({ autostart: value }),
   before: (state: StoppableRunState) => chart.assign({ before: state }),
+  /** A state of the source has arrived: its guest was running, or stopped in a way that has a name. */
+  sourceState: chart.assign({
+    before: ({ event, context }) =>
+      'running' in event ? (event.running ? 'running' : (stoppedAs(event) ?? 'paused')) : context.before,
+  }),
+  checkpointDue: (value: boolean) => chart.assign({ checkpointDue: value }),
+  pairLost: (value: boolean) => chart.assign({ pairLost: value }),
 } as const
 
 /** The named synchronisations, as actions. */
@@ -291,9 +440,21 @@ export const synchronise = {
     const running = 'running' in event && event.running
     return stopped === undefined ? { type: 'vm.arrive', running } : { type: 'vm.arrive', running, stopped }
   }),
-  arriveRunning: chart.raise({ type: 'vm.arrive', running: true }),
+  takeOver: chart.raise({ type: 'vm.take-over' }),
   release: chart.raise({ type: 'images.release' }),
   acquire: chart.raise({ type: 'images.acquire' }),
+  mirror: chart.raise({ type: 'images.mirror' }),
   outgoingProceeds: chart.raise({ type: 'outgoing.proceed' }),
   incomingProceeds: chart.raise({ type: 'incoming.proceed' }),
+  beginPrimary: chart.raise({ type: 'colo.begin-primary' }),
+  beginSecondary: chart.raise({ type: 'colo.begin-secondary' }),
+  coloProceeds: chart.raise({ type: 'colo.proceed' }),
+  loadOver: chart.raise({ type: 'colo.load-over' }),
+  coloLeave: chart.raise({ type: 'colo.leave' }),
+  coloExit: chart.raise({ type: 'colo.exit' }),
+  coloForget: chart.raise({ type: 'colo.forget' }),
+  failoverProceeds: chart.raise({ type: 'failover.proceed' }),
+  checkpointDisks: chart.raise({ type: 'replication.checkpoint' }),
+  disksSettled: chart.raise({ type: 'replication.settled' }),
+  disksLost: chart.raise({ type: 'replication.lost' }),
 } as const

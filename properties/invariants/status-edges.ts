@@ -6,9 +6,10 @@ const outgoing211: Readonly<Record<string, readonly string[]>> = {
   setup: ['active', 'failed', 'cancelling'],
   active: ['completed', 'pre-switchover', 'postcopy-active', 'colo', 'failed', 'cancelling'],
   'pre-switchover': ['device', 'postcopy-active', 'failed', 'cancelling'],
-  device: ['completed', 'failed', 'cancelling'],
+  // QEMU itself enters COLO from active only, and gets lost on the way from device (h15, h20).
+  device: ['completed', 'colo', 'failed', 'cancelling'],
   'postcopy-active': ['completed', 'failed', 'cancelling'],
-  colo: ['completed', 'failed'],
+  colo: ['completed'],
   cancelling: ['cancelled'],
   completed: ['setup'],
   failed: ['setup'],

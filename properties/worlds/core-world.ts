@@ -292,14 +292,15 @@ export class CoreWorld {
       case 'load':
       case 'throttle-guest':
       case 'close-descriptor':
-      case 'replicate':
       case 'quit':
         return
+      case 'replicate':
+        return this.#expectFact(member, { type: 'replication.done', node: intent.node, run: intent.run })
       case 'acknowledge':
       case 'reject':
         return this.#answerSource(member, intent.type)
       default:
-        return this.#carryOutRun(member, intent)
+        if ('run' in intent) this.#carryOutRun(member, intent)
     }
   }
 

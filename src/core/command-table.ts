@@ -60,6 +60,7 @@ export const rows: readonly TableRow[] = [
   { name: 'migrate-set-capabilities', given: switched('bogus', true), label: 'unknown' },
   { name: 'query-migrate-capabilities' },
   { name: 'migrate-set-parameters', given: { 'downtime-limit': 100 } },
+  { name: 'migrate-set-parameters', given: { 'x-checkpoint-delay': 200 }, label: 'checkpoints' },
   { name: 'migrate-set-parameters', given: { 'downtime-limit': 2_000_001 }, label: 'out of range' },
   { name: 'migrate-set-parameters', given: { 'downtime-limit': 'x' }, label: 'wrong type' },
   { name: 'query-migrate-parameters' },

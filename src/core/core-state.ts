@@ -7,9 +7,12 @@ import {
   initialContext,
   processMachine,
   type ChartContext,
+  type ColoMode,
+  type FailoverStatus,
   type Profile,
   type ProcessMachine,
   type QuirkId,
+  type ReplicationRole,
 } from '../../machines/index.ts'
 import { capabilities, type MigrationStats } from '../qapi/index.ts'
 import type { PhaseBytes, Progress } from './fact.ts'
@@ -39,13 +42,20 @@ export interface CoreOptions {
   readonly blockers?: readonly string[]
   /** The nodes that can replicate, each with its role. Default: as QEMU built without replication. */
   readonly replication?: readonly ReplicationRole[]
+  /**
+   * True: whoever carries out the intents can confirm that the other side of a COLO pair is dead or cut off, and has to
+   * before this side goes on alone. Default false: that is the operator's duty.
+   */
+  readonly fence?: boolean
 }
 
-/** The role of a replicating node, which is part of its configuration. */
-export type ReplicationRole = 'primary' | 'secondary'
+export type { ReplicationRole }
 
 /** What else differs between processes, and does not change in the life of one. */
 export type Equipment = Required<Pick<CoreOptions, 'descriptors' | 'tlsCredentials' | 'blockers'>>
+
+/** A role in COLO. */
+export type ColoRole = Exclude<ColoMode, 'unknown'>
 
 /** A command whose answer depends on a fact that has not come yet. */
 export type PendingReply =
@@ -64,6 +74,34 @@ export type PendingReply =
       /** The guest was at rest when the command came, so that the images go with a live save. */
       readonly releases: boolean
     }
+  /** The fence is being asked. */
+  | { readonly ticket: number; readonly command: 'x-colo-lost-heartbeat' }
+  /** The nodes are at work. */
+  | { readonly ticket: number; readonly command: 'xen-set-replication' | 'xen-colo-do-checkpoint' }
+
+/** An operation that all replicating nodes have been told to carry out. */
+export interface ReplicationWork {
+  /** Its number, which the facts about it name. */
+  readonly number: number
+  readonly operation: 'start' | 'checkpoint' | 'stop' | 'failover'
+  /** The nodes that have not reported yet. */
+  readonly waiting: readonly number[]
+  readonly done: readonly number[]
+  /** Why the first that could not do it could not. */
+  readonly refused?: string
+  /** The command that waits for it, if a command has asked. */
+  readonly ticket?: number
+}
+
+/** What is known of the disks that can replicate, beside their chart. */
+export interface Replication {
+  readonly nodes: readonly ReplicationRole[]
+  /** How many operations there were. */
+  readonly operations: number
+  readonly work?: ReplicationWork
+  /** Why the chart is in `error`. */
+  readonly error?: string
+}
 
 /** What is known about the last outgoing run. */
 export interface OutgoingRun {
@@ -96,7 +134,12 @@ export interface OutgoingRun {
 export interface CoreState {
   readonly profile: Profile
   readonly quirks: readonly QuirkId[]
-  readonly startedWith: { readonly incoming: boolean; readonly autostart: boolean }
+  readonly startedWith: {
+    readonly incoming: boolean
+    readonly autostart: boolean
+    readonly replication: boolean
+    readonly fence: boolean
+  }
   readonly supportedCapabilities: readonly string[]
   readonly chart: { readonly value: StateValue; readonly context: ChartContext }
   readonly capabilities: Readonly<Record<string, boolean>>
@@ -114,10 +157,10 @@ export interface CoreState {
   /** The number of the last deferred answer. */
   readonly tickets: number
   readonly pending: readonly PendingReply[]
-  /** The nodes that can replicate and the state of each one's chart; absent where replication is not built in. */
-  readonly replication?: readonly { readonly role: ReplicationRole; readonly stage: StateValue }[]
-  /** What COLO this process has left, for 7.2's query-colo-status. */
-  readonly leftColo?: ReplicationRole
+  /** Absent where replication is not built in. */
+  readonly replication?: Replication
+  /** The role in COLO that this process had last and why it left it, for 7.2's query-colo-status. */
+  readonly leftColo?: { readonly mode: ColoRole; readonly reason: 'request' | 'error' }
   /** Quirk s5: the counters of the runs before this one. */
   readonly countedBefore?: MigrationStats
 }
@@ -132,8 +175,7 @@ export const machineOf = (state: Pick<CoreState, 'profile' | 'quirks' | 'started
   const machine = processMachine({
     profile: state.profile,
     quirks: new Set(state.quirks),
-    incoming: state.startedWith.incoming,
-    autostart: state.startedWith.autostart,
+    ...state.startedWith,
   })
   machines.set(key, machine)
   return machine
@@ -149,7 +191,12 @@ export const machineOf = (state: Pick<CoreState, 'profile' | 'quirks' | 'started
 export const start = (options: CoreOptions = {}): CoreState => {
   const profile = options.profile ?? '2.11'
   const quirks = [...(options.quirks ?? [])].sort()
-  const startedWith = { incoming: options.incoming !== undefined, autostart: options.autostart ?? true }
+  const startedWith = {
+    incoming: options.incoming !== undefined,
+    autostart: options.autostart ?? true,
+    replication: (options.replication ?? []).length > 0,
+    fence: options.fence ?? false,
+  }
   const all = capabilities(profile)
   const [snapshot] = initialTransition(machineOf({ profile, quirks, startedWith }))
   return {
@@ -170,9 +217,7 @@ export const start = (options: CoreOptions = {}): CoreState => {
     },
     tickets: 0,
     pending: [],
-    ...(options.replication === undefined
-      ? {}
-      : { replication: options.replication.map((role) => ({ role, stage: 'none' })) }),
+    ...(options.replication === undefined ? {} : { replication: { nodes: options.replication, operations: 0 } }),
   }
 }
 
@@ -194,14 +239,26 @@ export const runState = (state: CoreState): string => top(region(state, 'guest')
 /** Who holds the images: `inactive`, `held` or `released`. */
 export const imagesState = (state: CoreState): string => top(region(state, 'images'))
 
+/** The role in COLO. */
+export const coloMode = (state: CoreState): ColoMode => top(region(state, 'colo')) as ColoMode
+
+/** FailoverStatus of this side. */
+export const failoverStatus = (state: CoreState): FailoverStatus => top(region(state, 'failover')) as FailoverStatus
+
+/** Whether this side has come out of lock-step without an operator's word: neither side serves until there is one. */
+export const isColoBroken = (state: CoreState): boolean => pathOf(state, 'colo')[1] === 'broken'
+
 /** Whether a capability is on. */
 export const isOn = (state: CoreState, capability: string): boolean => state.capabilities[capability] === true
 
 /** Whether a quirk is reproduced. */
 export const hasQuirk = (state: CoreState, quirk: QuirkId): boolean => state.quirks.includes(quirk)
 
+/** A chart of the process. The last one is there only where disks can be replicated. */
+export type Region = 'guest' | 'images' | 'incoming' | 'outgoing' | 'colo' | 'failover' | 'replication'
+
 /** The state of a region and those below it, outermost first: `['active', 'iterating']`. */
-export const pathOf = (state: CoreState, name: 'guest' | 'images' | 'incoming' | 'outgoing'): readonly string[] => {
+export const pathOf = (state: CoreState, name: Region): readonly string[] => {
   const path: string[] = []
   let value = region(state, name)
   while (value !== undefined && typeof value !== 'string') {

@@ -4,9 +4,20 @@
  */
 import { createActor, type ActionExecutor, type AnyActorRef } from 'xstate'
 import type { ChartEvent, ProcessMachine } from '../../machines/index.ts'
-import { machineOf, outgoingStatus, pathOf, runState, type CoreState, type OutgoingRun } from './core-state.ts'
+import {
+  coloMode,
+  failoverStatus,
+  machineOf,
+  outgoingStatus,
+  pathOf,
+  runState,
+  type CoreState,
+  type OutgoingRun,
+  type ReplicationWork,
+} from './core-state.ts'
 import type { Intent } from './intent.ts'
 import type { CoreOutput } from './output.ts'
+import { coloIntentOf } from './colo-intent.ts'
 import { tlsParameters, transferParameters } from './parameters.ts'
 import { pendingSave } from './pending.ts'
 import { unthrottled } from './throttle.ts'
@@ -71,9 +82,17 @@ export const decide = (state: CoreState, event: ChartEvent, nowMillis: number): 
   snapshots.set(next.chart, snapshot)
   const outputs: CoreOutput[] = []
   for (const action of actions) {
-    const intent = intentOf(action.type, next)
+    const intent = intentOf(action.type, action.params, next)
     if (intent !== undefined) outputs.push({ type: 'intent', intent })
-    else if (action.type === 'emitStop') outputs.push({ type: 'event', event: { event: 'STOP' } })
+    else if (action.type === 'replicate') {
+      const { operation } = action.params as { readonly operation: ReplicationWork['operation'] }
+      const [working, intents] = setToWork(next, operation)
+      next = working
+      outputs.push(...intents)
+    } else if (action.type === 'emitColoExit') {
+      const data = action.params as NonNullable<CoreState['leftColo']>
+      outputs.push({ type: 'event', event: { event: 'COLO_EXIT', data } })
+    } else if (action.type === 'emitStop') outputs.push({ type: 'event', event: { event: 'STOP' } })
     else if (action.type === 'emitResume') outputs.push({ type: 'event', event: { event: 'RESUME' } })
     else if (action.type === 'emitMigration') {
       const params = action.params as { readonly status: string; readonly unconditional?: boolean }
@@ -81,7 +100,7 @@ export const decide = (state: CoreState, event: ChartEvent, nowMillis: number): 
         outputs.push({ type: 'event', event: { event: 'MIGRATION', data: { status: params.status } } })
     }
   }
-  next = closeBooks(before, markTimes(before, next, nowMillis), nowMillis)
+  next = closeBooks(before, markTimes(before, markExit(before, next), nowMillis), nowMillis)
   return withoutThrottle(next, outputs)
 }
 
@@ -101,7 +120,31 @@ const withoutThrottle = (state: CoreState, outputs: readonly CoreOutput[]): Step
   return [{ ...state, outgoing: { ...run, throttle: unthrottled } }, [throttleGuest(0), ...outputs]]
 }
 
-const intentOf = (action: string, state: CoreState): Intent | undefined => {
+/** A role in COLO ends with a failover, or because what was loaded is no state of any guest. */
+const markExit = (before: CoreState, state: CoreState): CoreState => {
+  const mode = coloMode(before)
+  if (mode === 'unknown' || coloMode(state) !== 'unknown') return state
+  return { ...state, leftColo: { mode, reason: failoverStatus(state) === 'completed' ? 'request' : 'error' } }
+}
+
+/** Every replicating node is told to do the same; what comes of it is told node by node. */
+const setToWork = (
+  state: CoreState,
+  operation: ReplicationWork['operation'],
+): readonly [CoreState, readonly CoreOutput[]] => {
+  const { replication } = state
+  if (replication === undefined) return [state, []]
+  const number = replication.operations + 1
+  const waiting = replication.nodes.map((_, node) => node)
+  const work: ReplicationWork = { number, operation, waiting, done: [] }
+  const intents = waiting.map((node): CoreOutput => ({
+    type: 'intent',
+    intent: { type: 'replicate', run: number, node, operation },
+  }))
+  return [{ ...state, replication: { ...replication, operations: number, work } }, intents]
+}
+
+const intentOf = (action: string, params: unknown, state: CoreState): Intent | undefined => {
   const run = state.outgoingNumber
   const arrival = state.incomingNumber
   switch (action) {
@@ -143,10 +186,18 @@ const intentOf = (action: string, state: CoreState): Intent | undefined => {
       return { type: 'release-images' }
     case 'acquireImages':
       return { type: 'acquire-images' }
+    case 'mirrorImages':
+      return { type: 'mirror-images' }
     case 'saveDevices':
       return saveIntent(state)
+    case 'holdOutput':
+      return { type: 'hold-output' }
+    case 'releaseOutput':
+      return { type: 'release-output' }
+    case 'openOutput':
+      return { type: 'open-output' }
     default:
-      return undefined
+      return coloIntentOf(action, params, state)
   }
 }
 

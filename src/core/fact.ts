@@ -71,9 +71,16 @@ export type OutgoingNews =
   | { readonly type: 'outgoing.outcome-not-running'; readonly reason: string }
   | { readonly type: 'outgoing.outcome-unknown'; readonly reason: string }
   | { readonly type: 'outgoing.ended' }
+  /** COLO messages that arrived, and what became of the intents of a checkpoint. */
   | { readonly type: 'outgoing.colo-ready' }
-  | { readonly type: 'outgoing.checkpoint-begin' }
-  | { readonly type: 'outgoing.checkpoint-end' }
+  | { readonly type: 'outgoing.checkpoint-due' }
+  | { readonly type: 'outgoing.output-differs' }
+  | { readonly type: 'outgoing.checkpoint-reply' }
+  | { readonly type: 'outgoing.vmstate-saved' }
+  | { readonly type: 'outgoing.vmstate-sent' }
+  | { readonly type: 'outgoing.vmstate-received' }
+  | { readonly type: 'outgoing.vmstate-loaded' }
+  | { readonly type: 'outgoing.interrupted' }
 
 /** Facts of the side that receives, without the run they belong to. */
 export type IncomingNews =
@@ -90,9 +97,15 @@ export type IncomingNews =
   | { readonly type: 'incoming.ended'; readonly running: boolean; readonly stopped?: StoppedRunState }
   | { readonly type: 'incoming.recovering' }
   | { readonly type: 'incoming.recovered' }
-  | { readonly type: 'incoming.colo' }
-  | { readonly type: 'incoming.checkpoint-begin' }
-  | { readonly type: 'incoming.checkpoint-end' }
+  /** All of a stream that announced COLO is loaded; how the source found its guest. */
+  | { readonly type: 'incoming.colo'; readonly running: boolean; readonly stopped?: StoppedRunState }
+  | { readonly type: 'incoming.checkpoint-request' }
+  | { readonly type: 'incoming.vmstate-send' }
+  | { readonly type: 'incoming.vmstate-size' }
+  | { readonly type: 'incoming.vmstate-staged' }
+  | { readonly type: 'incoming.vmstate-loaded'; readonly running: boolean; readonly stopped?: StoppedRunState }
+  | { readonly type: 'incoming.torn'; readonly reason: string; readonly side: FailureSide }
+  | { readonly type: 'incoming.interrupted' }
   | { readonly type: 'incoming.failed'; readonly reason: string; readonly side: FailureSide }
   | { readonly type: 'incoming.lost'; readonly reason: string; readonly side: FailureSide }
 
@@ -109,14 +122,29 @@ export type DevicesNews =
   /** `reason` says, for `open`, why: the core puts the path before it. */
   | { readonly type: 'devices.save-failed'; readonly at: 'open' | 'write'; readonly reason: string }
 
-/** What happened to a replicating node; `node` is its place in the options of the core. */
-export type ReplicationNews = {
-  readonly type: 'replication.io-error' | 'replication.committed' | 'replication.commit-failed'
-  readonly node: number
-}
+/** What a fence says; `run` is that of the intent. */
+export type FailoverNews =
+  { readonly type: 'failover.fenced' } | { readonly type: 'failover.not-fenced'; readonly reason: string }
+
+/**
+ * What happened to a replicating node; `node` is its place in the options of the core. `run` is that of the intent, and 0
+ * for an error that comes by itself.
+ */
+export type ReplicationNews =
+  | {
+      readonly type: 'replication.done' | 'replication.committed'
+      readonly node: number
+    }
+  | {
+      readonly type: 'replication.refused' | 'replication.io-error' | 'replication.commit-failed'
+      readonly node: number
+      readonly reason: string
+    }
 
 /**
  * A fact as the core takes it. `run` is the number the core gave with the intent that led to it; 0 for facts of the guest
  * and of replication.
  */
-export type Fact = (OutgoingNews | IncomingNews | DevicesNews | ReplicationNews | GuestNews) & { readonly run: number }
+export type Fact = (OutgoingNews | IncomingNews | DevicesNews | FailoverNews | ReplicationNews | GuestNews) & {
+  readonly run: number
+}

@@ -3,6 +3,8 @@
  * reports back with facts of the same `run`. Each comment names the fact that answers it.
  */
 
+import type { ColoMessage, ReplicationRole, StoppableRunState } from '../../machines/index.ts'
+
 /** The parameters of a run that the data plane obeys; each change takes effect within one window of 100 ms. */
 export interface TransferParameters {
   /** Bytes a second; 0 means no limit. */
@@ -15,6 +17,12 @@ export interface TransferParameters {
 export interface TlsParameters {
   readonly credentials: string
   readonly hostname: string
+}
+
+/** Whose lock-step an intent belongs to; `run` is the number of the outgoing run of a primary, the incoming of a secondary. */
+export interface ColoPlace {
+  readonly role: ReplicationRole
+  readonly run: number
 }
 
 /** One thing to do. */
@@ -66,9 +74,57 @@ export type Intent =
    * file held before is gone; a file that cannot be opened is left alone.
    */
   | { readonly type: 'save-devices'; readonly run: number; readonly filename: string; readonly live: boolean }
-  /** Start, checkpoint or stop block replication of a node (its place in the options of the core). */
+  /** Open the secondary's own copies of the images; the service's images stay where they are. */
+  | { readonly type: 'mirror-images' }
+  /**
+   * Lock-step begins on the channel of the run: from here on it carries COLO messages in both directions. The primary
+   * waits for checkpoint-ready (outgoing.colo-ready), the secondary for each message in turn. What arrives is told as a
+   * fact, whatever it is; a channel that is lost, or on which an answer is overdue, is outgoing.failed or incoming.lost.
+   */
+  | ({ readonly type: 'enter-colo' } & ColoPlace)
+  /** outgoing.checkpoint-due when this time has passed; an earlier one that has not come is forgotten. */
+  | { readonly type: 'arm-checkpoint'; readonly run: number; readonly delayMillis: number }
+  | ({ readonly type: 'send-colo-message'; readonly message: ColoMessage } & ColoPlace)
+  /**
+   * Behind vmstate-send: all that was written since the last checkpoint, then the devices, read while the guest stands
+   * still. `runState` is where the checkpoint found the guest. outgoing.vmstate-saved, and outgoing.pass for the sync.
+   */
+  | { readonly type: 'save-checkpoint'; readonly run: number; readonly runState: StoppableRunState }
+  /** vmstate-size and that many bytes: outgoing.vmstate-sent. */
+  | { readonly type: 'send-vmstate'; readonly run: number }
+  /** Put aside what comes, in bounds: incoming.vmstate-size, then incoming.vmstate-staged. */
+  | { readonly type: 'stage-checkpoint'; readonly run: number }
+  /**
+   * Put it in use, all of it or nothing: incoming.vmstate-loaded; incoming.failed if nothing was; incoming.torn if a part
+   * was, which ends this side.
+   */
+  | { readonly type: 'load-checkpoint'; readonly run: number }
+  /**
+   * Let go of the checkpoint that is being sent or received, and of what is put aside: outgoing.interrupted or
+   * incoming.interrupted, at once, also when nothing is going on and when the channel is lost. A load goes on.
+   */
+  | ({ readonly type: 'interrupt-checkpoint' } & ColoPlace)
+  /** Close the channel, so that the other side learns of it, and drop what is put aside. */
+  | ({ readonly type: 'close-colo' } & ColoPlace)
+  /** Make sure that the other side cannot run the guest: failover.fenced, or failover.not-fenced, in bounded time. */
+  | ({ readonly type: 'fence' } & ColoPlace)
+  /**
+   * From here on what the guest sends is kept. A primary lets out what the secondary's guest has sent too, and tells of
+   * what differs or does not come (outgoing.output-differs); a secondary's never leaves.
+   */
+  | { readonly type: 'hold-output' }
+  /** What the guest sent until it was stopped for the checkpoint may leave. */
+  | { readonly type: 'release-output' }
+  /** This side is alone: what is kept leaves, as far as no client was told of it, and what comes leaves at once. */
+  | { readonly type: 'open-output' }
+  /**
+   * Start, checkpoint or stop block replication of a node (its place in the options of the core): replication.done or
+   * replication.refused with the same number, and replication.io-error whenever a write is missed. A failover of a
+   * secondary reports replication.committed or replication.commit-failed.
+   */
   | {
       readonly type: 'replicate'
+      readonly run: number
       readonly node: number
       readonly operation: 'start' | 'checkpoint' | 'stop' | 'failover'
     }

@@ -3,7 +3,15 @@
  * query (reference of the semantics, 5.1); every figure comes from one state, so an answer is one consistent picture (I12).
  */
 import type { MigrationInfo, MigrationInfo72 } from '../qapi/index.ts'
-import { hasQuirk, incomingStatus, outgoingStatus, pathOf, type CoreState, type OutgoingRun } from './core-state.ts'
+import {
+  hasQuirk,
+  incomingStatus,
+  isColoBroken,
+  outgoingStatus,
+  pathOf,
+  type CoreState,
+  type OutgoingRun,
+} from './core-state.ts'
 import { counters, passing } from './figures.ts'
 import { socketAddress } from './uri.ts'
 
@@ -24,7 +32,8 @@ const isStatus = (status: string): status is NonNullable<MigrationInfo['status']
 
 /** The MigrationInfo of a state. */
 export const migrationInfo = (state: CoreState, nowMillis: number): AnyMigrationInfo => {
-  const info = { ...(state.profile === '7.2' ? aboutProcess(state) : {}), ...aboutRun(state, nowMillis) }
+  const arrival = { ...(state.profile === '7.2' ? aboutProcess(state) : {}), ...aboutSecondary(state) }
+  const info = { ...arrival, ...aboutRun(state, nowMillis) }
   // The counters are those of the profile; a test decodes every answer with the profile's own schema.
   return info as AnyMigrationInfo
 }
@@ -43,8 +52,15 @@ const aboutRun = (state: CoreState, nowMillis: number) => {
       ...passing(state, run),
     }
   if (status === 'completed') return { status, ...totals(state, run), ...counters(state, run) }
-  if (status === 'failed' && run.error !== undefined) return { status, 'error-desc': run.error }
-  return { status }
+  const tells = status === 'failed' || (isColoBroken(state) && !hasQuirk(state, 'q11'))
+  return tells && run.error !== undefined ? { status, 'error-desc': run.error } : { status }
+}
+
+/** A secondary whose pair has come apart says why, also in 2.11, which says nothing else of an incoming side. */
+const aboutSecondary = (state: CoreState) => {
+  const error = state.incoming?.error
+  const tells = incomingStatus(state) === 'colo' && isColoBroken(state) && !hasQuirk(state, 'q11')
+  return tells && error !== undefined ? { 'error-desc': error } : {}
 }
 
 const totals = (state: CoreState, run: OutgoingRun) => {

@@ -21,6 +21,10 @@ export const transferParameters = (state: { readonly parameters: Parameters }): 
   downtimeLimitMillis: Number(state.parameters['downtime-limit'] ?? 300),
 })
 
+/** Time between two checkpoints of COLO. */
+export const checkpointDelayMillis = (state: { readonly parameters: Parameters }): number =>
+  Number(state.parameters['x-checkpoint-delay'] ?? 0)
+
 /** The TLS that a channel is to have, if any. */
 export const tlsParameters = (state: { readonly parameters: Parameters }): { readonly tls?: TlsParameters } => {
   const { 'tls-creds': credentials = '', 'tls-hostname': hostname = '' } = state.parameters

@@ -1,5 +1,6 @@
 /**
- * Commands whose answer waits for a fact: the listener of migrate-incoming, the file of xen-save-devices-state. The core
+ * Commands whose answer waits for a fact: the listener of migrate-incoming, the file of xen-save-devices-state, the fence
+ * of x-colo-lost-heartbeat, the disks of replication. The core
  * hands out a ticket, keeps what it needs for the answer in its state, and answers with the ticket when the fact comes.
  */
 import type { CoreState, PendingReply } from './core-state.ts'
@@ -33,6 +34,10 @@ export const answer = (
 /** The save that an intent or a fact with this number belongs to. */
 export const pendingSave = (state: CoreState, ticket: number): Save | undefined =>
   state.pending.find((one): one is Save => one.command === 'xen-save-devices-state' && one.ticket === ticket)
+
+/** The x-colo-lost-heartbeat whose fence was asked with this number. */
+export const pendingFence = (state: CoreState, ticket: number): PendingReply | undefined =>
+  state.pending.find((one) => one.command === 'x-colo-lost-heartbeat' && one.ticket === ticket)
 
 /** The migrate-incoming that waits for the listener of this run. */
 export const pendingListener = (state: CoreState, run: number): Listener | undefined =>

@@ -243,14 +243,17 @@ t.test(
     const core = at('colo', [], '7.2', 'incoming')
     const status = () => core.try('query-colo-status')[1]
     t.match(status(), [{ value: { mode: 'secondary', 'last-mode': 'none', reason: 'none' } }])
-    const outputs = brief(core.take(['command', 'x-colo-lost-heartbeat']))
-    const order = ['MIGRATION completed', 'COLO_EXIT secondary,request', 'RESUME']
+    t.strictSame(brief(core.take(['command', 'x-colo-lost-heartbeat'])), ['interrupt-checkpoint', 'reply'])
+    t.match(status(), [{ value: { mode: 'secondary', 'last-mode': 'none', reason: 'processing' } }])
+    const outputs = brief(core.take(['fact', { type: 'incoming.interrupted' }]))
+    const order = ['STOP', 'MIGRATION completed', 'COLO_EXIT secondary,request', 'RESUME']
     t.strictSame(
       outputs.filter((output) => order.includes(output)),
       order,
     )
     t.match(status(), [{ value: { mode: 'none', 'last-mode': 'secondary', reason: 'request' } }])
-    t.notOk(brief(at('colo', []).take(['command', 'x-colo-lost-heartbeat'])).some((one) => one.startsWith('COLO_EXIT')))
+    const old = at('colo (failover)', []).take(['fact', { type: 'outgoing.interrupted' }])
+    t.notOk(brief(old).some((one) => one.startsWith('COLO_EXIT')))
   },
 )
 

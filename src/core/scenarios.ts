@@ -44,6 +44,14 @@ const packages = [...begins, command('migrate-start-postcopy'), fact({ type: 'ou
 const sends = [...packages, fact({ type: 'outgoing.package-sent' })]
 const goesOn = command('migrate-continue', { state: 'pre-switchover' })
 
+const entersColo = [...commits, fact({ type: 'outgoing.colo-ready' })]
+const checkpoints = [
+  ...entersColo,
+  fact({ type: 'outgoing.checkpoint-due' }),
+  fact({ type: 'outgoing.checkpoint-reply' }),
+]
+const heartbeat = command('x-colo-lost-heartbeat')
+
 const outgoing: readonly Omit<Scenario, 'side'>[] = [
   { name: 'none', inputs: [] },
   { name: 'setup', inputs: [migrates] },
@@ -72,11 +80,15 @@ const outgoing: readonly Omit<Scenario, 'side'>[] = [
     name: 'failed (abandoned)',
     inputs: [...commits, fails, fact({ type: 'outgoing.outcome-unknown', reason: 'nobody answers' }), ends],
   },
-  { name: 'colo (entering)', capabilities: ['x-colo'], inputs: [...converges, fact({ type: 'outgoing.flushed' })] },
+  { name: 'colo (entering)', capabilities: ['x-colo'], inputs: commits },
+  { name: 'colo', capabilities: ['x-colo'], inputs: entersColo },
+  { name: 'colo (checkpoint)', capabilities: ['x-colo'], inputs: checkpoints },
+  { name: 'colo (apart)', capabilities: ['x-colo'], inputs: [...entersColo, fails] },
+  { name: 'colo (failover)', capabilities: ['x-colo'], inputs: [...entersColo, heartbeat] },
   {
-    name: 'colo',
+    name: 'completed (alone)',
     capabilities: ['x-colo'],
-    inputs: [...converges, fact({ type: 'outgoing.flushed' }), fact({ type: 'outgoing.colo-ready' })],
+    inputs: [...entersColo, heartbeat, fact({ type: 'outgoing.interrupted' }), ends],
   },
   {
     name: 'wait-unplug',
@@ -101,6 +113,16 @@ const runsHere = [
   fact({ type: 'incoming.start', running: true }),
 ]
 
+const mirrors = [...prepares, fact({ type: 'incoming.colo', running: true })]
+const loads = [
+  ...mirrors,
+  fact({ type: 'incoming.checkpoint-request' }),
+  fact({ type: 'incoming.vmstate-send' }),
+  fact({ type: 'incoming.vmstate-size' }),
+  fact({ type: 'incoming.vmstate-staged' }),
+]
+const interrupts = fact({ type: 'incoming.interrupted' })
+
 const incoming: readonly Omit<Scenario, 'side'>[] = [
   { name: 'none (deferred)', inputs: [] },
   { name: 'none (opening)', inputs: [listens] },
@@ -108,7 +130,11 @@ const incoming: readonly Omit<Scenario, 'side'>[] = [
   { name: 'active', inputs: accepts },
   { name: 'active (prepared)', inputs: prepares },
   { name: 'postcopy-active', inputs: runsHere },
-  { name: 'colo', inputs: [...accepts, fact({ type: 'incoming.colo' })] },
+  { name: 'colo', inputs: mirrors },
+  { name: 'colo (loading)', inputs: loads },
+  { name: 'colo (apart)', inputs: [...mirrors, fact({ type: 'incoming.lost', ...cause })] },
+  { name: 'colo (failover, loading)', inputs: [...loads, heartbeat, interrupts] },
+  { name: 'completed (alone)', inputs: [...mirrors, heartbeat, interrupts] },
   { name: 'completed', inputs: [...prepares, fact({ type: 'incoming.ended', running: true })] },
   { name: 'failed', inputs: [...accepts, fact({ type: 'incoming.failed', ...cause })] },
   {
@@ -161,6 +187,12 @@ export class ScenarioCore {
       input[0] === 'command'
         ? step(this.state, { type: 'command', name: input[1], arguments: input[2], nowMillis: this.nowMillis })
         : step(this.state, { type: 'fact', fact: this.#fact(input[1]), nowMillis: this.nowMillis })
+    this.state = next
+    return outputs
+  }
+  /** Hands the core a fact with the run that it names. */
+  tell(fact: Fact): readonly CoreOutput[] {
+    const [next, outputs] = step(this.state, { type: 'fact', fact, nowMillis: this.nowMillis })
     this.state = next
     return outputs
   }

@@ -2,19 +2,21 @@
  * The decision core: `(state, input) -> (state, outputs)`. It does no input or output, owns no clock and asks nobody:
  * the charts decide, the rest is bookkeeping. The same core runs behind a QMP socket, in a test and in an explorer.
  */
-import type { ChartEvent } from '../../machines/index.ts'
+import { plainEvent, type ChartEvent, type ColoMessage } from '../../machines/index.ts'
 import { commandOf } from './command.ts'
+import { takeFailoverFact } from './command/colo.ts'
 import { withDescriptor } from './command/descriptors.ts'
 import { takeDevicesFact } from './command/devices.ts'
 import { takeReplicationFact } from './command/replication.ts'
-import { describeState, hasQuirk, isOn, outgoingStatus, type CoreState } from './core-state.ts'
+import { describeState, hasQuirk, isColoBroken, isOn, outgoingStatus, pathOf, type CoreState } from './core-state.ts'
 import { accepts, decide, over, throttleGuest, type Step } from './decide.ts'
 import type { Fact } from './fact.ts'
 import { noteProgress, passNumber } from './figures.ts'
 import { refuse, type CoreOutput, type Refusal, type Reply } from './output.ts'
-import { answer, pendingListener, pendingSave } from './pending.ts'
+import { answer, pendingFence, pendingListener, pendingSave } from './pending.ts'
 import { evaluate, throttleSettings } from './throttle.ts'
 import { descriptorOf } from './uri.ts'
+import * as wording from './wording.ts'
 
 /** What the core can be told. `nowMillis` is the caller's clock; only differences of it are used. */
 export type CoreInput =
@@ -41,6 +43,7 @@ const unexpected = (state: CoreState, fact: Fact): Step => [
 const isCurrent = (state: CoreState, fact: Fact): boolean => {
   if (fact.type.startsWith('guest.') || fact.type.startsWith('replication.')) return true
   if (fact.type.startsWith('devices.')) return pendingSave(state, fact.run) !== undefined
+  if (fact.type.startsWith('failover.')) return pendingFence(state, fact.run) !== undefined
   return fact.run === (fact.type.startsWith('outgoing.') ? state.outgoingNumber : state.incomingNumber)
 }
 
@@ -58,17 +61,20 @@ const takeFact = (state: CoreState, fact: Fact, nowMillis: number): Step => {
     case 'devices.saved':
     case 'devices.save-failed':
       return takeDevicesFact(state, fact, nowMillis)
+    case 'failover.fenced':
+    case 'failover.not-fenced':
+      return takeFailoverFact(state, fact, nowMillis)
+    case 'replication.done':
+    case 'replication.refused':
     case 'replication.io-error':
     case 'replication.committed':
-    case 'replication.commit-failed': {
-      const next = takeReplicationFact(state, fact)
-      return next === undefined ? unexpected(state, fact) : [next, []]
-    }
+    case 'replication.commit-failed':
+      return takeReplicationFact(state, fact, nowMillis) ?? unexpected(state, fact)
     default: {
       const event = chartEventOf(fact)
       if (!accepts(state, event)) return unexpected(state, fact)
       const [next, outputs] = decide(noted(state, fact), event, nowMillis)
-      return settleListener(next, outputs, fact)
+      return settleListener(withMessageNoted(state, next, fact), outputs, fact)
     }
   }
 }
@@ -122,7 +128,13 @@ const answerListener = (
   return [next, [...outputs, answered]]
 }
 
-type Booked = 'outgoing.progress' | 'outgoing.pass' | 'incoming.bound' | `devices.${string}` | `replication.${string}`
+type Booked =
+  | 'outgoing.progress'
+  | 'outgoing.pass'
+  | 'incoming.bound'
+  | `devices.${string}`
+  | `failover.${string}`
+  | `replication.${string}`
 type ChartFact = Exclude<Fact, { type: Booked }>
 
 /** The fact as the charts know it. */
@@ -130,16 +142,42 @@ const chartEventOf = (fact: ChartFact): ChartEvent => {
   switch (fact.type) {
     case 'outgoing.connected':
       return { type: fact.type, returnPath: fact.returnPath }
-    case 'incoming.ended': {
+    case 'incoming.ended':
+    case 'incoming.colo':
+    case 'incoming.vmstate-loaded': {
       const { type, running, stopped } = fact
       return stopped === undefined ? { type, running } : { type, running, stopped }
     }
     case 'incoming.start':
       return { type: fact.type, running: fact.running }
     default:
-      // A fact without data is the event of its name; the union has grown too large for the compiler to see it.
-      return { type: fact.type } satisfies { readonly type: ChartEvent['type'] } as ChartEvent
+      return plainEvent(fact.type)
   }
+}
+
+/** COLO messages, as they are told, and where each belongs. */
+const messagePlaces: Readonly<Record<string, readonly [message: ColoMessage, expectedIn: string]>> = {
+  'outgoing.colo-ready': ['checkpoint-ready', 'entering'],
+  'outgoing.checkpoint-reply': ['checkpoint-reply', 'requesting'],
+  'outgoing.vmstate-received': ['vmstate-received', 'sent'],
+  'outgoing.vmstate-loaded': ['vmstate-loaded', 'received'],
+  'incoming.checkpoint-request': ['checkpoint-request', 'waiting'],
+  'incoming.vmstate-send': ['vmstate-send', 'replied'],
+  'incoming.vmstate-size': ['vmstate-size', 'receiving'],
+}
+
+/** A message out of its order has no reason with it: it is the reason. */
+const withMessageNoted = (before: CoreState, after: CoreState, fact: Fact): CoreState => {
+  const place = messagePlaces[fact.type]
+  if (place === undefined || !isColoBroken(after) || isColoBroken(before)) return after
+  const phase = pathOf(before, 'colo')[2]
+  const expected = Object.entries(messagePlaces).find(
+    ([type, [, expectedIn]]) => expectedIn === phase && type.startsWith(fact.type.split('.')[0]!),
+  )?.[1][0]
+  const reason = wording.unexpectedMessage(place[0], expected)
+  return fact.type.startsWith('outgoing.')
+    ? { ...after, ...(after.outgoing === undefined ? {} : { outgoing: { error: reason, ...after.outgoing } }) }
+    : { ...after, ...(after.incoming === undefined ? {} : { incoming: { error: reason, ...after.incoming } }) }
 }
 
 /** Quirk q6: 2.11 records no reason once the channel stands. */

@@ -36,7 +36,19 @@ export const downtimeSeconds = "Parameter 'downtime_limit' expects an integer in
 export const replicationStarted = 'Block replication is running or done'
 export const replicationNotRunning = 'Block replication is not running'
 export const replicationBroken = 'I/O error occurred'
+export const replicationBusy = 'Block replication is busy with another operation'
+export const backupCancelled = 'Backup job was cancelled unexpectedly'
 export const failoverOnlyStops = "Parameter 'failover' is only for stopping replication"
+
+/** 2.11 has the second word wrong. */
+export const failoverActivated = (profile: Profile): string =>
+  `COLO failover is already ${profile === '7.2' ? 'activated' : 'actived'}`
+export const notFenced = (reason: string): string =>
+  `COLO failover is refused: the fence could not confirm that the other side is cut off (${reason})`
+export const unexpectedMessage = (found: string, expected: string | undefined): string =>
+  expected === undefined
+    ? `Got unknown COLO message: ${found}`
+    : `Unexpected COLO message ${found}, expected ${expected}`
 
 export const notExpectedState = (current: string): string => `Migration not in expected state: ${current}`
 export const commandNotFound = (name: string): string => `The command ${name} has not been found`

@@ -1,5 +1,5 @@
 /** Everything that a chart can be told from outside, with every value of its members: the alphabet of an exploration. */
-import type { ChartEvent } from '../../machines/index.ts'
+import { plainEvent, type ChartEvent } from '../../machines/index.ts'
 
 const booleans = [false, true]
 const commands = [
@@ -34,8 +34,14 @@ const outgoingFacts = [
   'outcome-unknown',
   'ended',
   'colo-ready',
-  'checkpoint-begin',
-  'checkpoint-end',
+  'checkpoint-due',
+  'output-differs',
+  'checkpoint-reply',
+  'vmstate-saved',
+  'vmstate-sent',
+  'vmstate-received',
+  'vmstate-loaded',
+  'interrupted',
 ] as const
 const incomingFacts = [
   'listen-failed',
@@ -49,14 +55,27 @@ const incomingFacts = [
   'lost',
   'recovering',
   'recovered',
-  'colo',
-  'checkpoint-begin',
-  'checkpoint-end',
+  'checkpoint-request',
+  'vmstate-send',
+  'vmstate-size',
+  'vmstate-staged',
+  'torn',
+  'interrupted',
+] as const
+const replicationEvents = [
+  'stop',
+  'failover',
+  'checkpoint',
+  'done',
+  'refused',
+  'io-error',
+  'committed',
+  'commit-failed',
 ] as const
 
 /** Everything that a chart can be told from outside. */
 export const alphabet: readonly ChartEvent[] = [
-  ...commands.map((type) => ({ type })),
+  ...commands.map(plainEvent),
   ...booleans.flatMap((pause) =>
     booleans.flatMap((postcopy) =>
       booleans.map((colo) => ({ type: 'migrate-set-capabilities' as const, pause, postcopy, colo })),
@@ -65,12 +84,21 @@ export const alphabet: readonly ChartEvent[] = [
   { type: 'xen-save-devices-state' },
   ...booleans.map((live) => ({ type: 'devices.saved' as const, live })),
   ...booleans.map((returnPath) => ({ type: 'outgoing.connected' as const, returnPath })),
-  ...outgoingFacts.map((name) => ({ type: `outgoing.${name}` as const })),
-  ...incomingFacts.map((name) => ({ type: `incoming.${name}` as const })),
+  ...outgoingFacts.map((name) => plainEvent(`outgoing.${name}`)),
+  ...incomingFacts.map((name) => plainEvent(`incoming.${name}`)),
   ...booleans.map((running) => ({ type: 'incoming.ended' as const, running })),
   ...booleans.map((running) => ({ type: 'incoming.start' as const, running })),
+  ...booleans.map((running) => ({ type: 'incoming.colo' as const, running })),
+  ...booleans.map((running) => ({ type: 'incoming.vmstate-loaded' as const, running })),
+  { type: 'failover.fenced' },
+  { type: 'failover.not-fenced' },
+  ...(['primary', 'secondary'] as const).map((role) => ({ type: 'replication.start' as const, role })),
+  ...replicationEvents.map((name) => plainEvent(`replication.${name}`)),
   { type: 'guest.shutdown' },
   { type: 'guest.suspended' },
   { type: 'guest.wakeup' },
   { type: 'guest.io-error' },
 ]
+
+/** What the other charts of a process tell those of the statuses, for a chart that is walked on its own. */
+export const synchronisations: readonly ChartEvent[] = (['colo.leave', 'replication.lost'] as const).map(plainEvent)

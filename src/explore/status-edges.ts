@@ -1,9 +1,11 @@
 /** The edges between statuses that a chart really has, found by walking all of its reachable states. */
 import { initialTransition, transition, type AnyMachineSnapshot, type AnyStateMachine } from 'xstate'
-import { alphabet } from './alphabet.ts'
+import { alphabet, synchronisations } from './alphabet.ts'
 
 const top = (snapshot: AnyMachineSnapshot): string =>
   typeof snapshot.value === 'string' ? snapshot.value : Object.keys(snapshot.value)[0]!
+
+const events = [...alphabet, ...synchronisations]
 
 /** All reachable edges between top states, by the statuses that a step publishes (a step may pass through several). */
 export const statusEdges = (machine: AnyStateMachine): readonly string[] => {
@@ -11,7 +13,7 @@ export const statusEdges = (machine: AnyStateMachine): readonly string[] => {
   const seen = new Map([[JSON.stringify([first.value, first.context]), first]])
   const edges = new Set<string>()
   for (const snapshot of seen.values())
-    for (const event of alphabet) {
+    for (const event of events) {
       const [next, actions] = transition(machine, snapshot, event)
       let from = top(snapshot)
       for (const action of actions) {

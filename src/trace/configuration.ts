@@ -22,8 +22,6 @@ export const flag = {
   returnPath: 4,
   /** migrate-continue was accepted, the waiting thread has not woken yet. */
   continues: 8,
-  /** x-colo-lost-heartbeat was accepted, the failover has not begun yet. */
-  failsOver: 16,
   /** migrate with `resume` was accepted, the new channel does not stand yet. */
   resumes: 32,
   /** system_reset was accepted, the main loop has not come to it yet. */

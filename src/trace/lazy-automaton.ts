@@ -13,6 +13,7 @@ import {
   quirks,
   type ChartContext,
   type ChartEvent,
+  type FailoverStatus,
   type MigrationStatus,
   type ProcessMachine,
   type Profile,
@@ -23,9 +24,15 @@ import type { StartOptions } from './scenario.ts'
 /** A set of quirks of one profile, a bit each. */
 export type QuirkMask = number
 
-/** The quirks of a profile in the table's order; the index is the bit. */
-export const quirksOf = (profile: Profile): readonly QuirkId[] =>
-  quirks.filter((quirk) => quirk.profiles.some((known) => known === profile)).map((quirk) => quirk.id)
+/** Most quirks that a mask has bits for. */
+const quirksMax = 31
+
+/** The quirks of a profile that a recording can show, in the table's order; the index is the bit. */
+export const quirksOf = (profile: Profile): readonly QuirkId[] => {
+  const all = quirks.filter((quirk) => quirk.profiles.some((known) => known === profile) && !('coreOnly' in quirk))
+  if (all.length > quirksMax) throw new Error(`expected at most ${quirksMax} quirks of ${profile}, found ${all.length}`)
+  return all.map((quirk) => quirk.id)
+}
 
 /** What a manager sees of a step, in order. */
 export interface Output {
@@ -45,6 +52,7 @@ export interface AutomatonNode {
   /** The outgoing side with the states below, as a dotted path. */
   readonly outgoingPath: string
   readonly incomingPath: string
+  readonly failover: FailoverStatus
   readonly context: ChartContext
   /** Types of the events that some chart of the family takes here. */
   readonly events: ReadonlySet<string>
@@ -83,7 +91,10 @@ const outputsOf = (actions: readonly { readonly type: string; readonly params?: 
   for (const action of actions)
     if (action.type === 'emitStop') outputs.push({ event: 'STOP', unconditional: true })
     else if (action.type === 'emitResume') outputs.push({ event: 'RESUME', unconditional: true })
-    else if (action.type === 'emitMigration') {
+    else if (action.type === 'emitColoExit') {
+      const { mode, reason } = action.params as { readonly mode: string; readonly reason: string }
+      outputs.push({ event: `COLO_EXIT ${mode} ${reason}`, unconditional: true })
+    } else if (action.type === 'emitMigration') {
       const params = action.params as { readonly status: MigrationStatus; readonly unconditional?: boolean }
       outputs.push({ event: `MIGRATION ${params.status}`, unconditional: params.unconditional === true })
     }
@@ -215,7 +226,7 @@ export class LazyAutomaton {
     const key = JSON.stringify([snapshot.value, snapshot.context])
     const known = this.byKey.get(key)
     if (known !== undefined) return known
-    const value = snapshot.value as Readonly<Record<'guest' | 'images' | 'incoming' | 'outgoing', unknown>>
+    const value = snapshot.value as Readonly<Record<'guest' | 'images' | 'incoming' | 'outgoing' | 'failover', unknown>>
     const outgoingPath = dotted(value.outgoing)
     const incomingPath = dotted(value.incoming)
     const events = new Set<string>()
@@ -230,6 +241,7 @@ export class LazyAutomaton {
       guest: dotted(value.guest),
       outgoingPath,
       incomingPath,
+      failover: dotted(value.failover).split('.', 1)[0] as FailoverStatus,
       context: snapshot.context,
       events,
     }

@@ -33,7 +33,7 @@ export interface EventObservation {
   readonly kind: 'event'
   readonly line: number
   readonly timeSeconds: number
-  /** `STOP`, `RESUME` or `MIGRATION <status>`. */
+  /** `STOP`, `RESUME`, `MIGRATION <status>` or `COLO_EXIT <mode> <reason>`. */
   readonly event: string
 }
 
@@ -98,6 +98,13 @@ export const observe = (recording: Recording): Observations => {
       if (event === 'STOP' || event === 'RESUME') list.push({ kind: 'event', line, timeSeconds, event })
       else if (event === 'MIGRATION')
         list.push({ kind: 'event', line, timeSeconds, event: `MIGRATION ${String(data?.['status'])}` })
+      else if (event === 'COLO_EXIT')
+        list.push({
+          kind: 'event',
+          line,
+          timeSeconds,
+          event: `COLO_EXIT ${String(data?.['mode'])} ${String(data?.['reason'])}`,
+        })
       else if (event === 'SHUTDOWN') {
         lineLast = line - 1
         break

@@ -95,6 +95,11 @@ export const refusals: readonly Refusal[] = [
     text: "The feature 'colo' is not enabled",
     fits: (node) => node.outgoing !== 'colo' && node.incoming !== 'colo',
   },
+  {
+    commands: ['x-colo-lost-heartbeat'],
+    text: /^COLO failover is already activ(at)?ed$/,
+    fits: (node) => ['require', 'active', 'relaunch'].includes(node.failover),
+  },
 ]
 
 /** Refused before a state was looked at, or because of it: `migrate` with such a text has not begun a run. */

@@ -133,8 +133,6 @@ export class Walk {
       next.push(...this.take(clear(one, flag.continues), { type: 'migrate-continue' }))
     // A cancel posts the pause semaphore before it changes the status.
     else if (cancels) next.push(...this.take(one, { type: 'migrate-continue' }))
-    if ((one.flags & flag.failsOver) !== 0)
-      next.push(...this.take(clear(one, flag.failsOver), { type: 'x-colo-lost-heartbeat' }))
     if ((one.flags & flag.resumes) !== 0) next.push(...this.take(clear(one, flag.resumes), { type: 'migrate-resume' }))
     if ((one.flags & flag.resets) !== 0)
       next.push(...this.takeOrStay(clear(one, flag.resets), { type: 'system_reset' }))
@@ -155,6 +153,12 @@ export class Walk {
         return [
           { type, running: true },
           ...stoppedRunStates.map((stopped) => ({ type, running: false, stopped }) as const),
+        ]
+      case 'incoming.colo':
+      case 'incoming.vmstate-loaded':
+        return [
+          { type, running: true },
+          { type, running: false, stopped: 'paused' },
         ]
       case 'incoming.start':
         return [
@@ -208,8 +212,7 @@ export class Walk {
       case 'migrate-set-capabilities':
         return this.setsCapabilities(one, info)
       case 'x-colo-lost-heartbeat':
-        if (!visibleNodes(one).some((node) => node.outgoing === 'colo' || node.incoming === 'colo')) return []
-        return [set(one, flag.failsOver)]
+        return this.take(one, { type: 'x-colo-lost-heartbeat' }, options)
       case 'stop':
         return this.takeOrStay(one, { type: 'stop' }, options)
       case 'cont': {

@@ -63,13 +63,14 @@ export const runtimeCapabilities = ['events', 'return-path', 'pause-before-switc
 const FINISH_PATIENCE = '500 millis'
 
 /** How a process is made. */
-export interface MigrationProcessOptions extends Omit<CoreOptions, 'supportedCapabilities' | 'descriptors'> {
+export interface MigrationProcessOptions extends Omit<CoreOptions, 'supportedCapabilities' | 'descriptors' | 'fence'> {
   readonly guest: GuestHost
   /** Takes and gives back the image locks; called in the order the charts say. Default: nothing to lock. */
   readonly images?: { readonly acquire: Effect.Effect<void>; readonly release: Effect.Effect<void> }
   /**
-   * Confirms that the destination is dead or cut off, after its channel was lost in the one moment in which it may have
-   * taken over. Default: nobody can tell.
+   * Confirms that the other side is dead or cut off: a destination whose channel was lost in the one moment in which it may
+   * have taken over; the other side of a COLO pair, before this one goes on alone. Default: nobody can tell, and in COLO
+   * the operator's word is taken.
    */
   readonly fence?: Effect.Effect<boolean>
   /** Descriptors that the process was started with, the same table that its transports have. Default none. */
@@ -137,6 +138,13 @@ const VERDICT_PATIENCE = '10 seconds'
 
 const randomIdentity = (): Uint8Array => crypto.getRandomValues(new Uint8Array(IDENTITY_BYTES))
 
+const coreOptions = ({ fence, descriptors, ...options }: MigrationProcessOptions): CoreOptions => ({
+  ...options,
+  descriptors: [...(descriptors?.keys() ?? [])],
+  supportedCapabilities: runtimeCapabilities,
+  fence: fence !== undefined,
+})
+
 /** Starts a process. It ends, with all that belongs to it, when the scope closes. */
 export const makeMigrationProcess = (
   options: MigrationProcessOptions,
@@ -152,10 +160,8 @@ export const makeMigrationProcess = (
     const states = yield* PubSub.unbounded<CoreState>()
     const address = yield* Deferred.make<string>()
     const ended = yield* Deferred.make<void>()
-    const { descriptors = new Map<string, number>(), ...coreOptions } = options
-    const current = yield* Ref.make(
-      start({ ...coreOptions, descriptors: [...descriptors.keys()], supportedCapabilities: runtimeCapabilities }),
-    )
+    const { descriptors = new Map<string, number>() } = options
+    const current = yield* Ref.make(start(coreOptions(options)))
     const worded = (error: ChannelError): string => (options.profile === '7.2' ? error.message : error.message211)
     let tickets = 0
     let outgoing: OutgoingRun | undefined
@@ -463,13 +469,16 @@ export const makeMigrationProcess = (
           return options.images?.release ?? Effect.void
         case 'save-devices':
           return saveDevices(intent)
-        // No guest of this runtime has disks; the core asks nodes that a host has named, and it names none.
+        // No guest of this runtime has disks: there is nothing that could fail.
         case 'replicate':
-          return Effect.void
+          return Effect.sync(() => tell({ type: 'replication.done', node: intent.node, run: intent.run }))
         case 'close-descriptor':
           return closeDescriptor(descriptors, intent.name)
         case 'quit':
           return Effect.asVoid(Deferred.succeed(ended, undefined))
+        // The capability x-colo is refused by name, and a stream that announces COLO is not loaded.
+        default:
+          return Effect.logDebug(`intent ${intent.type} is not carried out`)
       }
     }
 

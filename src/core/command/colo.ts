@@ -1,37 +1,60 @@
-/** The commands of COLO. Source: reference of the semantics, 3.1, 3.5, 8.4. */
-import { incomingStatus, outgoingStatus, type CoreState, type ReplicationRole } from '../core-state.ts'
+/** The commands of COLO, and the facts that answer them. Source: reference of the semantics, 3.1, 3.5, 8.4. */
+import { coloMode, failoverStatus, isColoBroken, type CoreState } from '../core-state.ts'
 import { accepts, decide, type Step } from '../decide.ts'
-import type { CoreOutput } from '../output.ts'
+import type { FailoverNews } from '../fact.ts'
+import { refuse, type Refusal, type Reply } from '../output.ts'
+import { answer, defer, pendingFence } from '../pending.ts'
 import * as wording from '../wording.ts'
-import { refused, replied, type Command, type CommandTable } from './call.ts'
+import { done, refused, replied, type Command, type CommandTable } from './call.ts'
 
-/** COLOMode is derived, not stored: who is in colo in which direction. */
-const roleOf = (state: CoreState): ReplicationRole | undefined =>
-  outgoingStatus(state) === 'colo' ? 'primary' : incomingStatus(state) === 'colo' ? 'secondary' : undefined
-
+/**
+ * Success means that the failover goes through. With a fence the answer waits for it: what the fence cannot confirm is
+ * refused, and lock-step goes on.
+ */
 const lostHeartbeat: Command = (state, _given, nowMillis) => {
   const event = { type: 'x-colo-lost-heartbeat' } as const
-  const role = roleOf(state)
-  if (role === undefined || !accepts(state, event)) return refused(state, wording.coloOff)
-  const [next, outputs] = decide(state, event, nowMillis)
-  const told = state.profile === '7.2' ? withExit(outputs, role) : outputs
-  return [{ ...next, leftColo: role }, [...told, { type: 'reply', value: {} }]]
+  if (coloMode(state) === 'unknown') return refused(state, wording.coloOff)
+  if (!accepts(state, event)) return refused(state, wording.failoverActivated(state.profile))
+  if (!state.startedWith.fence) return done(state, event, nowMillis)
+  const [waiting, deferred] = defer(state, { command: 'x-colo-lost-heartbeat' })
+  const [next, outputs] = decide(waiting, event, nowMillis)
+  return [next, [...outputs, deferred]]
 }
 
-/** 7.2 says that COLO was left when the status has changed and before the guest runs on. */
-const withExit = (outputs: readonly CoreOutput[], mode: ReplicationRole): readonly CoreOutput[] => {
-  const exit: CoreOutput = { type: 'event', event: { event: 'COLO_EXIT', data: { mode, reason: 'request' } } }
-  const starts = outputs.findIndex((output) => output.type === 'intent' && output.intent.type === 'start-guest')
-  return starts === -1 ? [...outputs, exit] : [...outputs.slice(0, starts), exit, ...outputs.slice(starts)]
+/** The fence has spoken: the command that asked for it is answered. */
+export const takeFailoverFact = (
+  state: CoreState,
+  fact: FailoverNews & { readonly run: number },
+  nowMillis: number,
+): Step => {
+  const asked = pendingFence(state, fact.run)
+  if (asked === undefined) return [state, []]
+  const [next, outputs] = decide(state, { type: fact.type }, nowMillis)
+  const [answered, output] = answer(next, asked, verdictOf(next, fact))
+  return [answered, [...outputs, output]]
+}
+
+/** COLO may have ended while the fence was asked; then there is nothing to take over. */
+const verdictOf = (state: CoreState, fact: FailoverNews): Reply | Refusal => {
+  if (fact.type === 'failover.not-fenced') return refuse(wording.notFenced(fact.reason))
+  return failoverStatus(state) === 'none' ? refuse(wording.coloOff) : { type: 'reply', value: {} }
+}
+
+const reasonOf = (state: CoreState) => {
+  if (['require', 'active', 'relaunch'].includes(failoverStatus(state))) return 'processing'
+  if (isColoBroken(state)) return 'error'
+  return coloMode(state) === 'unknown' ? (state.leftColo?.reason ?? 'none') : 'none'
 }
 
 /** 7.2 only. */
-const queryColoStatus = (state: CoreState): Step =>
-  replied(state, {
-    mode: roleOf(state) ?? 'none',
-    'last-mode': state.leftColo ?? 'none',
-    reason: state.leftColo === undefined ? 'none' : 'request',
+const queryColoStatus = (state: CoreState): Step => {
+  const mode = coloMode(state)
+  return replied(state, {
+    mode: mode === 'unknown' ? 'none' : mode,
+    'last-mode': state.leftColo?.mode ?? 'none',
+    reason: reasonOf(state),
   })
+}
 
 /** See the head of this file. */
 export const coloCommands: CommandTable = {

@@ -1,5 +1,5 @@
 /** The commands of the monitor that a migration meets: the guest's run state, and the process. */
-import { runState, type CoreState } from '../core-state.ts'
+import { isColoBroken, runState, type CoreState } from '../core-state.ts'
 import { accepts } from '../decide.ts'
 import * as wording from '../wording.ts'
 import { done, refused, replied, type Command, type CommandTable } from './call.ts'
@@ -13,7 +13,8 @@ const cont: Command = (state, _given, nowMillis) => {
   const event = { type: 'cont' } as const
   if (accepts(state, event)) return done(state, event, nowMillis)
   const guest = runState(state)
-  if (guest === 'finish-migrate') return refused(state, wording.notFinalized)
+  if (guest === 'finish-migrate' || (guest === 'colo' && isColoBroken(state)))
+    return refused(state, wording.notFinalized)
   if (guest === 'shutdown' || guest === 'internal-error') return refused(state, wording.resetRequired)
   return replied(state)
 }

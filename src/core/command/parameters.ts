@@ -1,7 +1,7 @@
 /** The commands about parameters, and their old aliases. Source: reference of the semantics, 4.4, 4.5, 4.11, 8.3. */
 import { checkParameters, parameterFacts, toInteger, toUnsigned } from '../../qapi/index.ts'
 import { hasQuirk, outgoingStatus, type CoreState } from '../core-state.ts'
-import type { Step } from '../decide.ts'
+import { accepts, decide, type Step } from '../decide.ts'
 import { cacheSize } from '../figures.ts'
 import type { CoreOutput } from '../output.ts'
 import { overlay, transferParameters } from '../parameters.ts'
@@ -9,14 +9,23 @@ import * as wording from '../wording.ts'
 import { refused, replied, type Command, type CommandTable } from './call.ts'
 
 /** All or nothing: the given values over the current ones are checked together, then applied together. */
-const setParameters: Command = (state, given) => {
+const setParameters: Command = (state, given, nowMillis) => {
   const merged = overlay(state.profile, state.parameters, given)
   const wraps = state.profile === '7.2' || hasQuirk(state, 's4')
   const violation = checkParameters(merged, { profile: state.profile, wrapNegative: wraps })
   if (violation !== undefined) return refused(state, wording.outOfRange(state.profile, violation))
   const cache = merged['xbzrle-cache-size']
   const unsigned = typeof cache === 'number' || typeof cache === 'bigint' ? toUnsigned(cache) : 0
-  return applied({ ...state, parameters: { ...merged, 'xbzrle-cache-size': unsigned } })
+  const [next, outputs] = applied({ ...state, parameters: { ...merged, 'xbzrle-cache-size': unsigned } })
+  return given['x-checkpoint-delay'] === undefined ? [next, outputs] : checkpointNow(next, outputs, nowMillis)
+}
+
+/** A new time between two checkpoints counts from now, with a checkpoint now, also where it is the old one. */
+const checkpointNow = (state: CoreState, outputs: readonly CoreOutput[], nowMillis: number): Step => {
+  const event = { type: 'outgoing.checkpoint-due' } as const
+  if (!accepts(state, event)) return [state, outputs]
+  const [next, more] = decide(state, event, nowMillis)
+  return [next, [...more, ...outputs]]
 }
 
 /** What a run obeys takes effect at once: the data plane is told. */
