@@ -50,7 +50,7 @@ export interface QemuOptions {
 const DEFAULT_MEBIBYTES = 4
 
 /** Where files of guest memory are best put: in memory. */
-const memoryDirectory = (): string => (existsSync('/dev/shm') ? '/dev/shm' : tmpdir())
+export const memoryDirectory = (): string => (existsSync('/dev/shm') ? '/dev/shm' : tmpdir())
 
 /** Random bytes are made once a process and used for every run: each mebibyte is another rotation of the first. */
 let randomMebibyte: Uint8Array | undefined
@@ -73,7 +73,8 @@ const randomBytes = (count: number): Uint8Array => {
   return bytes
 }
 
-class StderrKeeper {
+/** Keeps what processes say beside QMP. */
+export class StderrKeeper {
   text = ''
   take(who: string, chunk: string): void {
     if (this.text.length < STDERR_CHARACTERS_MAX) this.text += chunk.replaceAll(/^(?=.)/gm, `${who}: `)
@@ -81,7 +82,7 @@ class StderrKeeper {
 }
 
 /** A process that dies with the scope. */
-const spawned = (args: readonly string[], who: string, stderr: StderrKeeper) =>
+export const spawned = (args: readonly string[], who: string, stderr: StderrKeeper) =>
   Effect.acquireRelease(
     Effect.sync(() => {
       const child = spawn(QEMU_BINARY, args, { stdio: ['ignore', 'ignore', 'pipe'] })
@@ -103,7 +104,7 @@ const spawned = (args: readonly string[], who: string, stderr: StderrKeeper) =>
   )
 
 /** Connects as soon as the process listens. */
-const connected = (path: string, child: ChildProcess): Effect.Effect<Socket, Error, Scope.Scope> =>
+export const connected = (path: string, child: ChildProcess): Effect.Effect<Socket, Error, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.tryPromise({
       try: async () => {
@@ -126,7 +127,7 @@ const connected = (path: string, child: ChildProcess): Effect.Effect<Socket, Err
   )
 
 /** QMP over a socket: a message a line. */
-const duplexOf = (socket: Socket): Effect.Effect<QmpDuplex> =>
+export const duplexOf = (socket: Socket): Effect.Effect<QmpDuplex> =>
   Effect.gen(function* () {
     const messages = yield* Queue.unbounded<unknown, Cause.Done>()
     let rest = ''
