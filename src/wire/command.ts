@@ -1,9 +1,9 @@
 /**
  * Commands: what the source tells the destination between sections (QEMU's migration/savevm.c, `qemu_savevm_send_*`
- * and `loadvm_process_command`). The numbers are those of 3.1 and later; 2.11 knows 1 to 7 of them. PACKAGED announces
- * a nested run of sections that follows the command and is not counted in its length.
+ * and `loadvm_process_command`). PACKAGED announces a nested run of sections that follows the command and is not counted
+ * in its length.
  */
-import { COMMAND_NUMBER, PAGE_BYTES, SECTION_COMMAND } from './constants.ts'
+import { COMMAND_NUMBERS, PAGE_BYTES, SECTION_COMMAND, type CommandVersion } from './constants.ts'
 import {
   countedName,
   readText,
@@ -104,54 +104,58 @@ function readDiscard(bytes: Uint8Array, at: number, length: number): Command | C
   return { name: 'POSTCOPY_RAM_DISCARD', block: readText(bytes, at + 2, nameLength), ranges }
 }
 
-function empty(name: Exclude<Command['name'], 'PING'>, command: Command, length: number): Command | CommandFault {
-  return length === 0 ? command : wrongLength(name, length, '0')
+function readAdvise(bytes: Uint8Array, at: number, length: number): Command | CommandFault {
+  if (length === 0) return { name: 'POSTCOPY_ADVISE' }
+  if (length !== 16) return wrongLength('POSTCOPY_ADVISE', length, '0 or 16')
+  const pageSizes = { summary: readU64(bytes, at), target: readU64(bytes, at + 8) }
+  if (!Number.isSafeInteger(pageSizes.summary) || pageSizes.target !== PAGE_BYTES) {
+    return {
+      message: 'Page sizes of POSTCOPY_ADVISE do not fit',
+      expected: `a summary below 2^53 and target page size ${hex(PAGE_BYTES)}`,
+      found: `${hex(pageSizes.summary)} and ${hex(pageSizes.target)}`,
+    }
+  }
+  return { name: 'POSTCOPY_ADVISE', pageSizes }
 }
 
+type CommandName = Command['name']
+
+const namesOf = (version: CommandVersion): ReadonlyMap<number, CommandName> =>
+  new Map(Object.entries(COMMAND_NUMBERS[version]).map(([name, number]) => [number, name as CommandName]))
+
+/** What each number means, by version. */
+const names = { '2.11': namesOf('2.11'), '3.0': namesOf('3.0'), '3.1': namesOf('3.1') }
+
 /** Read the payload `bytes[at .. at + length)` of command `number`; a fault has `message`, a command has `name`. */
-export function readCommand(number: number, bytes: Uint8Array, at: number, length: number): Command | CommandFault {
-  switch (number) {
-    case COMMAND_NUMBER.OPEN_RETURN_PATH:
-      return empty('OPEN_RETURN_PATH', { name: 'OPEN_RETURN_PATH' }, length)
-    case COMMAND_NUMBER.PING:
-      return length === 4 ? { name: 'PING', value: readU32(bytes, at) } : wrongLength('PING', length, '4')
-    case COMMAND_NUMBER.POSTCOPY_ADVISE: {
-      if (length === 0) return { name: 'POSTCOPY_ADVISE' }
-      if (length !== 16) return wrongLength('POSTCOPY_ADVISE', length, '0 or 16')
-      const pageSizes = { summary: readU64(bytes, at), target: readU64(bytes, at + 8) }
-      if (!Number.isSafeInteger(pageSizes.summary) || pageSizes.target !== PAGE_BYTES) {
-        return {
-          message: 'Page sizes of POSTCOPY_ADVISE do not fit',
-          expected: `a summary below 2^53 and target page size ${hex(PAGE_BYTES)}`,
-          found: `${hex(pageSizes.summary)} and ${hex(pageSizes.target)}`,
-        }
-      }
-      return { name: 'POSTCOPY_ADVISE', pageSizes }
-    }
-    case COMMAND_NUMBER.POSTCOPY_LISTEN:
-      return empty('POSTCOPY_LISTEN', { name: 'POSTCOPY_LISTEN' }, length)
-    case COMMAND_NUMBER.POSTCOPY_RUN:
-      return empty('POSTCOPY_RUN', { name: 'POSTCOPY_RUN' }, length)
-    case COMMAND_NUMBER.POSTCOPY_RAM_DISCARD:
-      return readDiscard(bytes, at, length)
-    case COMMAND_NUMBER.PACKAGED:
-      return length === 4 ? { name: 'PACKAGED', length: readU32(bytes, at) } : wrongLength('PACKAGED', length, '4')
-    case COMMAND_NUMBER.ENABLE_COLO:
-      return empty('ENABLE_COLO', { name: 'ENABLE_COLO' }, length)
-    case COMMAND_NUMBER.POSTCOPY_RESUME:
-      return empty('POSTCOPY_RESUME', { name: 'POSTCOPY_RESUME' }, length)
-    case COMMAND_NUMBER.RECV_BITMAP: {
-      const block = wholeName(bytes, at, at + length)
-      return block === undefined
-        ? wrongLength('RECV_BITMAP', length, 'a block name of exactly the payload in')
-        : { name: 'RECV_BITMAP', block }
-    }
-    default:
+export function readCommand(
+  number: number,
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+  version: CommandVersion = '3.1',
+): Command | CommandFault {
+  const name = names[version].get(number)
+  switch (name) {
+    case undefined:
       return {
         message: `MIG_CMD ${hex(number)} unknown`,
-        expected: 'command 1 to 10',
+        expected: `command 1 to ${names[version].size}`,
         found: `${hex(number)} with ${length} bytes`,
       }
+    case 'PING':
+      return length === 4 ? { name, value: readU32(bytes, at) } : wrongLength(name, length, '4')
+    case 'POSTCOPY_ADVISE':
+      return readAdvise(bytes, at, length)
+    case 'POSTCOPY_RAM_DISCARD':
+      return readDiscard(bytes, at, length)
+    case 'PACKAGED':
+      return length === 4 ? { name, length: readU32(bytes, at) } : wrongLength(name, length, '4')
+    case 'RECV_BITMAP': {
+      const block = wholeName(bytes, at, at + length)
+      return block === undefined ? wrongLength(name, length, 'a block name of exactly the payload in') : { name, block }
+    }
+    default:
+      return length === 0 ? { name } : wrongLength(name, length, '0')
   }
 }
 
@@ -179,15 +183,41 @@ function commandPayload(buffer: Uint8Array, at: number, command: Command): numbe
   }
 }
 
+/** Bytes that {@link writeCommand} needs for this command. */
+export function commandBytes(command: Command): number {
+  switch (command.name) {
+    case 'PING':
+    case 'PACKAGED':
+      return 5 + 4
+    case 'POSTCOPY_ADVISE':
+      return 5 + (command.pageSizes === undefined ? 0 : 16)
+    case 'POSTCOPY_RAM_DISCARD':
+      return 5 + 3 + command.block.length + 16 * command.ranges.length
+    case 'RECV_BITMAP':
+      return 5 + 1 + command.block.length
+    default:
+      return 5
+  }
+}
+
 /**
  * A COMMAND with its payload. PACKAGED's nested stream is for the caller to write behind it. Throws RangeError if there
- * is no room, or for more ranges than a 16-bit length holds (QEMU itself sends at most 12).
+ * is no room, for more ranges than a 16-bit length holds (QEMU itself sends at most 12), or for a command that `version`
+ * does not know.
  */
-export function writeCommand(buffer: Uint8Array, at: number, command: Command): number {
+export function writeCommand(
+  buffer: Uint8Array,
+  at: number,
+  command: Command,
+  version: CommandVersion = '3.1',
+): number {
+  const numbers: Partial<Record<CommandName, number>> = COMMAND_NUMBERS[version]
+  const number = numbers[command.name]
+  if (number === undefined) throw new RangeError(`There is no command ${command.name} in version ${version}`)
   requireRoom(buffer, at, 5)
   const end = commandPayload(buffer, at + 5, command)
   const length = end - (at + 5)
   if (length > 0xffff) throw new RangeError(`The payload of ${command.name} has ${length} bytes, at most 65535 fit`)
-  writeU16(buffer, writeU16(buffer, writeU8(buffer, at, SECTION_COMMAND), COMMAND_NUMBER[command.name]), length)
+  writeU16(buffer, writeU16(buffer, writeU8(buffer, at, SECTION_COMMAND), number), length)
   return end
 }

@@ -46,8 +46,8 @@ export const XBZRLE_ENCODING = 1
 /** What zlib's `compressBound` gives for one page: no valid compressed record is longer. */
 export const COMPRESSED_BYTES_MAX = 4110
 
-/** Command numbers, source to destination (savevm.c, `enum qemu_vm_cmd`, as they stand since 3.1). */
-export const COMMAND_NUMBER = {
+/** Command numbers, source to destination, that every version knows (savevm.c, `enum qemu_vm_cmd`). */
+const FIRST_COMMANDS = {
   OPEN_RETURN_PATH: 1,
   PING: 2,
   POSTCOPY_ADVISE: 3,
@@ -55,10 +55,19 @@ export const COMMAND_NUMBER = {
   POSTCOPY_RUN: 5,
   POSTCOPY_RAM_DISCARD: 6,
   PACKAGED: 7,
-  ENABLE_COLO: 8,
-  POSTCOPY_RESUME: 9,
-  RECV_BITMAP: 10,
 } as const
+
+/**
+ * Command numbers by the version that introduced them: 2.11 knows seven, 3.0 numbered its new ones from 8, and 3.1 put
+ * ENABLE_COLO in front of those. The stream does not say which is meant; 3.1 holds for everything since.
+ */
+export const COMMAND_NUMBERS = {
+  '2.11': FIRST_COMMANDS,
+  '3.0': { ...FIRST_COMMANDS, POSTCOPY_RESUME: 8, RECV_BITMAP: 9 },
+  '3.1': { ...FIRST_COMMANDS, ENABLE_COLO: 8, POSTCOPY_RESUME: 9, RECV_BITMAP: 10 },
+} as const
+
+export type CommandVersion = keyof typeof COMMAND_NUMBERS
 
 /** Return-path message numbers, destination to source (migration.h, `enum mig_rp_message_type`). */
 export const RETURN_PATH_NUMBER = {
@@ -88,7 +97,8 @@ export const BLOCK_COUNT_MAX = 4096
 export const DEVICE_COUNT_MAX = 16384
 export const DEVICE_BYTES_MAX = 64 * 1024 * 1024
 export const TAIL_BYTES_MAX = 256 * 1024 * 1024
-export const VM_DESCRIPTION_BYTES_MAX = 256 * 1024 * 1024
+/** Ten times what a guest with 255 processors and 500 devices has; parsed, JSON takes up to fifty times its length. */
+export const VM_DESCRIPTION_BYTES_MAX = 16 * 1024 * 1024
 export const PACKAGE_BYTES_MAX = 256 * 1024 * 1024
 export const BITMAP_BYTES_MAX = 256 * 1024 * 1024
 export const MACHINE_NAME_BYTES_MAX = 255

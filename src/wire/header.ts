@@ -29,6 +29,10 @@ export const TARGET_PAGE_BITS_NAME = 'configuration/target-page-bits'
 export const CAPABILITIES_NAME = 'configuration/capabilities'
 export const UUID_NAME = 'configuration/uuid'
 
+/** Most bytes of {@link writeHeader} and {@link writeConfiguration} together. */
+export const CONFIGURATION_BYTES_MAX =
+  8 + 5 + MACHINE_NAME_BYTES_MAX + 3 * (2 + 255 + 4) + 4 + 4 + CAPABILITY_COUNT_MAX * 256 + 16
+
 /** Magic and version, 8 bytes. Returns the offset behind them; RangeError if there is no room (so do all writers). */
 export function writeHeader(buffer: Uint8Array, at: number): number {
   return writeU32(buffer, writeU32(buffer, at, STREAM_MAGIC), STREAM_VERSION)

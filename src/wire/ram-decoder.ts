@@ -17,6 +17,7 @@ import {
   XBZRLE_ENCODING,
 } from './constants.ts'
 import { readText, readU16, readU32, readU64 } from './bytes.ts'
+import type { PayloadDecoder } from './payload-decoder.ts'
 import type { RamBlock } from './ram-record.ts'
 import { StreamError, hex } from './stream-error.ts'
 import type { StreamSink } from './stream-sink.ts'
@@ -28,6 +29,8 @@ export class RamBlockTable {
   readonly countMax: number
   /** The whole list has come. */
   listed = false
+  /** The list may come again, but has to be the same (COLO of 2.11). */
+  repeatable = false
   /** Entries carry addresses: the capability `x-ignore-shared` is on. */
   addresses = false
   /** The or of all page sizes that POSTCOPY_ADVISE announced, in bytes. */
@@ -35,6 +38,23 @@ export class RamBlockTable {
 
   constructor(countMax: number = BLOCK_COUNT_MAX) {
     this.countMax = countMax
+  }
+
+  /** Take the whole list. Returns the first block that is not as in the list before, if there is one. */
+  list(blocks: readonly RamBlock[]): RamBlock | undefined {
+    if (this.listed) {
+      const differs = (block: RamBlock, index: number): boolean => {
+        const known = this.blocks[index]
+        return known?.name !== block.name || known.usedLength !== block.usedLength
+      }
+      return blocks.find(differs) ?? this.blocks[blocks.length]
+    }
+    for (const [index, block] of blocks.entries()) {
+      this.indexes.set(block.name, index)
+      this.blocks.push(block)
+    }
+    this.listed = true
+    return undefined
   }
 
   /** Position of a block in the list; undefined if it is not in it, or the list has not come. */
@@ -45,16 +65,19 @@ export class RamBlockTable {
 
 export type RamSink = Pick<StreamSink, 'ramBlocks' | 'page' | 'zeroPage' | 'xbzrlePage' | 'compressedPage'>
 
-/** Records of one channel. Resumable on any byte boundary; complete records only are consumed. */
-export class RamDecoder {
+/**
+ * Records of one channel: of the `ram` section, or of a channel without framing. Resumable on any byte boundary; complete
+ * records only are consumed.
+ */
+export class RamDecoder implements PayloadDecoder {
   readonly #sink: RamSink
   readonly #table: RamBlockTable
   /** Index of the block of the channel's last page record, or -1: what CONTINUE refers to. */
   #block = -1
   /** Bytes of the announced total for which entries are still to come; undefined outside of the list. */
   #listLeft: number | undefined
+  readonly #list = new Map<string, RamBlock>()
   #base = 0
-  /** EOS has been read; clear it to read the next run of records. */
   ended = false
 
   constructor(sink: RamSink, table: RamBlockTable) {
@@ -62,7 +85,6 @@ export class RamDecoder {
     this.#table = table
   }
 
-  /** What comes next, for the error of a stream that is cut off. */
   get expected(): string {
     return this.#listLeft === undefined ? 'a RAM record or EOS' : 'an entry of the RAM block list'
   }
@@ -70,12 +92,10 @@ export class RamDecoder {
   /** A new connection: the next page record has to name its block. */
   forget(): void {
     this.#block = -1
+    this.#listLeft = undefined
+    this.#list.clear()
   }
 
-  /**
-   * Consume complete records of `bytes[start .. end)` up to and including EOS; returns the offset behind the last one.
-   * `base` is the stream offset of index 0, for errors. Throws StreamError.
-   */
   read(bytes: Uint8Array, start: number, end: number, base: number): number {
     this.#base = base
     let at = start
@@ -95,9 +115,7 @@ export class RamDecoder {
   /** One entry of the block list; the list is handed on when its lengths add up to the announced total. */
   #entry(left: number, bytes: Uint8Array, at: number, end: number): number {
     if (left === 0) {
-      this.#listLeft = undefined
-      this.#table.listed = true
-      this.#sink.ramBlocks(this.#table.blocks)
+      this.#endList(at)
       return at
     }
     if (end - at < 1) return at
@@ -116,10 +134,9 @@ export class RamDecoder {
         hex(usedLength),
       )
     }
-    if (this.#table.indexes.has(name))
-      throw this.#error(at, `RAM block ${name} listed twice`, 'it once', 'a second one')
-    const { blocks, countMax } = this.#table
-    if (blocks.length >= countMax) throw this.#error(at, 'Too many RAM blocks', `at most ${countMax}`, 'one more')
+    if (this.#list.has(name)) throw this.#error(at, `RAM block ${name} listed twice`, 'it once', 'a second one')
+    const { countMax } = this.#table
+    if (this.#list.size >= countMax) throw this.#error(at, 'Too many RAM blocks', `at most ${countMax}`, 'one more')
     let next = lengthAt + 8
     const block: { name: string; usedLength: number; pageSize?: number; address?: number } = { name, usedLength }
     if (this.#table.pageSizeSummary !== PAGE_BYTES && !this.#table.addresses) {
@@ -139,10 +156,20 @@ export class RamDecoder {
       block.address = address
       next += 8
     }
-    this.#table.indexes.set(name, blocks.length)
-    blocks.push(block)
+    this.#list.set(name, block)
     this.#listLeft = left - usedLength
     return next
+  }
+
+  #endList(at: number): void {
+    const other = this.#table.list([...this.#list.values()])
+    if (other !== undefined) {
+      const found = `${other.name} with ${hex(other.usedLength)} bytes`
+      throw this.#error(at, 'Second RAM block list differs', 'the blocks of the first', found)
+    }
+    this.#listLeft = undefined
+    this.#list.clear()
+    this.#sink.ramBlocks(this.#table.blocks)
   }
 
   #records(bytes: Uint8Array, start: number, end: number): number {
@@ -219,7 +246,8 @@ export class RamDecoder {
       return at + 8
     }
     if (flags === RAM_MEM_SIZE) {
-      if (this.#table.listed) throw this.#error(at, 'Second RAM block list', 'a page record or EOS', hex(offset))
+      if (this.#table.listed && !this.#table.repeatable)
+        throw this.#error(at, 'Second RAM block list', 'a page record or EOS', hex(offset))
       if (!Number.isSafeInteger(offset)) {
         throw this.#error(at, 'RAM size out of range', 'less than 2^53 bytes', hex(offset))
       }

@@ -6,6 +6,7 @@ import * as fc from 'fast-check'
 import t from 'tap'
 import {
   StreamDecoder,
+  StreamEncoder,
   StreamError,
   countedName,
   silentSink,
@@ -115,6 +116,64 @@ for (const tailMode of [false, true]) {
     t.ok(refused > 1000)
   })
 }
+
+t.test('what a decoder reads an encoder writes again, with the same calls behind it', async (t) => {
+  fc.assert(
+    fc.property(plan, fc.boolean(), fc.boolean(), (planned, tailMode, nameEveryPage) => {
+      const expected = makeRecorder()
+      const bytes = encodePlan(planned, expected.sink, tailMode)
+      const pieces: Uint8Array[] = []
+      const encoder = new StreamEncoder((piece) => pieces.push(piece.slice()), { nameEveryPage })
+      feedInPieces(new StreamDecoder(encoder, optionsFor(planned, tailMode)), bytes, [bytes.length >> 1])
+      encoder.flush()
+      const again = new Uint8Array(Buffer.concat(pieces))
+      t.equal(encoder.position, again.length)
+      t.strictSame(decode(planned, again, tailMode), expected.tokens)
+    }),
+    { numRuns: 200 },
+  )
+})
+
+t.test('commands have the numbers of their version', async (t) => {
+  const buffer = new Uint8Array(100)
+  const numberOf = (name: 'ENABLE_COLO' | 'POSTCOPY_RESUME', version: '2.11' | '3.0' | '3.1'): number => {
+    writeCommand(buffer, 0, { name }, version)
+    return buffer[2]!
+  }
+  t.equal(numberOf('POSTCOPY_RESUME', '3.0'), 8)
+  t.equal(numberOf('POSTCOPY_RESUME', '3.1'), 9)
+  t.equal(numberOf('ENABLE_COLO', '3.1'), 8)
+  t.throws(() => numberOf('ENABLE_COLO', '3.0'), RangeError)
+  t.throws(() => numberOf('POSTCOPY_RESUME', '2.11'), RangeError)
+  const at = writeHeader(buffer, 0)
+  const end = writeCommand(buffer, at, { name: 'POSTCOPY_RESUME' }, '3.0')
+  const read = (commands?: '2.11' | '3.0'): readonly string[] => {
+    const { tokens, sink } = makeRecorder()
+    new StreamDecoder(sink, commands === undefined ? {} : { commands }).feed(buffer, 0, end)
+    return tokens
+  }
+  t.match(read('3.0').at(-1), /POSTCOPY_RESUME/)
+  t.match(read().at(-1), /ENABLE_COLO/, 'the numbers since 3.1')
+  t.throws(() => read('2.11'), /MIG_CMD 0x8 unknown .*expected command 1 to 7/)
+})
+
+t.test('it stops behind every EOS of ram where that is wanted', async (t) => {
+  const { bytes, tokens } = encodeSmall(true)
+  const recorder = makeRecorder()
+  const decoder = new StreamDecoder(recorder.sink, { holdAtEos: true })
+  let at = 0
+  let stops = 0
+  for (;;) {
+    at += decoder.feed(bytes, at, bytes.length)
+    if (!decoder.held) break
+    stops++
+    t.match(recorder.tokens.at(-1), /^eos/)
+    t.equal(decoder.feed(bytes, at, bytes.length), 0, 'nothing while it is held')
+    decoder.proceed()
+  }
+  t.equal(stops, tokens.filter((token) => token.startsWith('eos')).length)
+  t.strictSame(recorder.tokens, tokens)
+})
 
 t.test('random damage to random streams: StreamError or nothing', async () => {
   const damage = fc.array(fc.tuple(fc.maxSafeNat(), fc.nat(255)), { minLength: 1, maxLength: 8 })
@@ -361,14 +420,16 @@ t.test('postcopy: the package is handed on whole, and entered where device lengt
   feedInPieces(new StreamDecoder(whole.sink), bytes, everyByte)
   t.equal(
     names(whole.tokens),
-    'header command command start blocks eos command command package part zero eos end eos complete',
+    'header command command start blocks eos command command package command devices command command packageEnd ' +
+      'part zero eos end eos complete',
     'no VM description is waited for',
   )
   const entered = makeRecorder()
   feedInPieces(new StreamDecoder(entered.sink, { deviceLength: () => 4 }), bytes, everyByte)
   t.equal(
     names(entered.tokens),
-    'header command command start blocks eos command command package command device command command part zero eos end eos complete',
+    'header command command start blocks eos command command package command device command command packageEnd ' +
+      'part zero eos end eos complete',
   )
   for (let length = 0; length < bytes.length; length++) {
     for (const options of [{}, { deviceLength: () => 4 }]) {

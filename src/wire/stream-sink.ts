@@ -2,8 +2,11 @@
  * What a decoded stream is handed to: one call per record, in stream order, with numbers and the caller's own buffer
  * instead of an object per page. `silentSink` ignores everything and is what a partial sink is spread over.
  */
+import type { BlockRecord } from './block-record.ts'
+import type { ColoMessage } from './colo-message.ts'
 import type { Command } from './command.ts'
 import type { Configuration } from './header.ts'
+import type { DirtyBitmapRecord } from './dirty-bitmap-record.ts'
 import type { RamBlock } from './ram-record.ts'
 import type { Section } from './section.ts'
 import type { VmDescription } from './vm-description.ts'
@@ -35,18 +38,29 @@ export interface StreamSink {
   /** The payload of a `ram` section has ended; its footer is still to come. */
   ramEos(sectionId: number): void
   command(command: Command): void
+  /** A record of block migration; EOS ends the payload of the section, and its footer is still to come. */
+  block(record: BlockRecord): void
+  /** A record of a dirty bitmap of a block device; EOS as above. */
+  dirtyBitmap(record: DirtyBitmapRecord): void
   /**
-   * The nested stream that PACKAGED announced, whole. Where the lengths of device sections are known, the calls for
-   * its content follow.
+   * The nested stream that PACKAGED announced, whole. The calls for its content follow: commands, and device sections if
+   * their lengths are known, or else one `packageDevices`.
    */
   package(bytes: Uint8Array): void
+  /** Tail mode: the device sections of a package, verbatim and not split, as no description tells where they end. */
+  packageDevices(bytes: Uint8Array): void
+  packageEnd(): void
   /** A device section, after its footer has been checked. */
   device(section: Section, bytes: Uint8Array): void
   /** Tail mode: everything from the first FULL to the end of the stream, verbatim, before it is split. */
   deviceTail(bytes: Uint8Array): void
   vmDescription(description: VmDescription): void
-  /** The stream is complete; the last call. */
+  /** The stream is complete, or the memory of a COLO checkpoint is. */
   end(): void
+  /** A message of the COLO primary. */
+  coloMessage(message: ColoMessage): void
+  /** COLO of 7.2: the device sections of a checkpoint and their EOF, verbatim and not split. */
+  checkpointDevices(bytes: Uint8Array): void
 }
 
 const ignore = (): void => {}
@@ -64,9 +78,15 @@ export const silentSink: StreamSink = {
   compressedPage: ignore,
   ramEos: ignore,
   command: ignore,
+  block: ignore,
+  dirtyBitmap: ignore,
   package: ignore,
+  packageDevices: ignore,
+  packageEnd: ignore,
   device: ignore,
   deviceTail: ignore,
   vmDescription: ignore,
   end: ignore,
+  coloMessage: ignore,
+  checkpointDevices: ignore,
 }

@@ -20,8 +20,9 @@ export interface VmDescription {
   /** Target page size in bytes, if the JSON says. */
   readonly pageSize: number | undefined
   readonly devices: readonly DeviceDescription[]
-  /** The JSON as it came, parsed. */
+  /** The JSON, parsed, and as it came. */
   readonly json: unknown
+  readonly bytes: Uint8Array
 }
 
 /** Deepest nesting of subsections that is followed; QEMU's own devices stay below five. */
@@ -88,7 +89,7 @@ export function readVmDescription(bytes: Uint8Array, offset: number): VmDescript
       devices.push({ name, instance, length: payloadLength(device, name, 0) })
     }
     const pageSize = top['page_size'] === undefined ? undefined : count(top['page_size'], 'page_size')
-    return { pageSize, devices, json }
+    return { pageSize, devices, json, bytes }
   } catch (cause) {
     const expected = cause instanceof WrongShape ? cause.message : 'JSON'
     throw new StreamError(offset, 'Bad vmdescription section', expected, `${bytes.length} bytes that are not that`)
@@ -192,8 +193,8 @@ export function describeDevices(devices: readonly DescribedDevice[], pageSize = 
   return `{"page_size": ${pageSize}, "devices": [${entries.join(', ')}]}`
 }
 
-/** The VMDESCRIPTION record for a description of {@link describeDevices}, or of any other JSON text in ASCII. */
-export function writeVmDescription(buffer: Uint8Array, at: number, description: string): number {
-  const json = textBytes(description)
+/** The VMDESCRIPTION record for a description of {@link describeDevices}, or for the bytes of any other JSON. */
+export function writeVmDescription(buffer: Uint8Array, at: number, description: string | Uint8Array): number {
+  const json = typeof description === 'string' ? textBytes(description) : description
   return writeBytes(buffer, writeU32(buffer, writeU8(buffer, at, SECTION_VM_DESCRIPTION), json.length), json)
 }
