@@ -23,20 +23,27 @@ const source = (member: string, where: string) => ({ source: `${member}; ${where
 
 const sends = (message: Exclude<ColoMessage, 'vmstate-size'>) => ({ type: 'sendMessage', params: { message } }) as const
 
+const closes = (role: 'primary' | 'secondary') => ({ type: 'closeColo', params: { role } }) as const
+
 const exits = (mode: 'primary' | 'secondary', reason: 'request' | 'error') =>
   ({ type: 'emitColoExit', params: { mode, reason } }) as const
 
 /** A failover that ends a whole pair is told where there is an event for it; a pair that has come apart was told before. */
 const exitsWhole = (mode: 'primary' | 'secondary', options: ChartOptions) =>
   variantOf(options).recent
-    ? { 'colo.exit': { target: '#colo-unknown', actions: [exits(mode, 'request'), 'openOutput' as const] } }
+    ? {
+        'colo.exit': {
+          target: '#colo-unknown',
+          actions: [exits(mode, 'request'), closes(mode), 'openOutput' as const],
+        },
+      }
     : {}
 
 /** A pair that has come apart: told at once (quirk q11: never), and the guest stands still (quirk h19: it runs on). */
 const comesApart = (mode: 'primary' | 'secondary', options: ChartOptions) => {
   const variant = variantOf(options)
   return [
-    'closeColo' as const,
+    closes(mode),
     ...(variant.has('q11') ? [] : [exits(mode, 'error')]),
     ...(variant.has('h19') ? [] : [synchronise.coloStop]),
   ]
@@ -52,7 +59,7 @@ const primary = (options: ChartOptions) => {
     meta: source('COLOMode.primary', 'colo_process_checkpoint'),
     initial: 'lockstep',
     on: {
-      'colo.exit': { target: '#colo-unknown', actions: 'openOutput' },
+      'colo.exit': { target: '#colo-unknown', actions: [closes('primary'), 'openOutput'] },
       ...(variant.has('h8') ? { 'colo.forget': '.forgotten' as const } : {}),
     },
     states: {
@@ -164,7 +171,7 @@ const secondary = (options: ChartOptions) => {
   const breaks = '#colo-secondary-broken' as const
   const torn = {
     target: '#colo-unknown',
-    actions: variant.has('q11') ? [synchronise.loadOver] : [synchronise.loadOver, exits('secondary', 'error')],
+    actions: [synchronise.loadOver, closes('secondary'), ...(variant.has('q11') ? [] : [exits('secondary', 'error')])],
   }
   /** Where a checkpoint leads that is in use: to the failover that was asked for meanwhile, or on. */
   const inUse = [
@@ -182,7 +189,7 @@ const secondary = (options: ChartOptions) => {
     meta: source('COLOMode.secondary', 'colo_process_incoming_thread'),
     initial: 'lockstep',
     on: {
-      'colo.exit': { target: '#colo-unknown', actions: 'openOutput' },
+      'colo.exit': { target: '#colo-unknown', actions: [closes('secondary'), 'openOutput'] },
       'incoming.torn': torn,
       'replication.lost': torn,
     },

@@ -107,7 +107,7 @@ export const failoverRegion = (options: FailoverOptions = {}) => {
               target: 'completed',
               actions: [
                 synchronise.coloStop,
-                synchronise.acquire,
+                synchronise.claim,
                 synchronise.coloLeave,
                 synchronise.coloExit,
                 synchronise.takeOver,

@@ -18,13 +18,15 @@ export const imagesRegion = (options: GuestOptions = {}) =>
         on: {
           'images.acquire': { target: 'held', actions: 'acquireImages' },
           'images.mirror': { target: 'mirrored', actions: 'mirrorImages' },
+          // 2.11 leaves a secondary's copies alone until the failover.
+          'images.claim': { target: 'held', actions: 'acquireImages' },
         },
       },
       mirrored: {
         description:
           'A secondary in COLO: its own copies are open, and what its guest writes lasts until the next checkpoint. The service’s images stay with the primary.',
         meta: { source: 'block/replication.c; since 3.1' },
-        on: { 'images.acquire': { target: 'held', actions: 'acquireImages' } },
+        on: { 'images.claim': { target: 'held', actions: 'acquireImages' } },
       },
       held: {
         description: 'This process may write.',

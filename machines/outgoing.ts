@@ -301,7 +301,9 @@ export const outgoingRegion = (options: ChartOptions = {}) => {
         on: {
           'colo.leave': '#completed.survivor',
           ...(variant.recent || variant.has('q3') ? changesCapabilities : {}),
-          ...(variant.has('q8') ? { migrate_cancel: { actions: 'closeColo' as const } } : {}),
+          ...(variant.has('q8')
+            ? { migrate_cancel: { actions: { type: 'closeColo' as const, params: { role: 'primary' as const } } } }
+            : {}),
           ...(variant.has('h8')
             ? { migrate: { target: '#setup', actions: [remember.newRun, synchronise.coloForget] } }
             : {}),
@@ -323,8 +325,9 @@ export const outgoingRegion = (options: ChartOptions = {}) => {
           survivor: {
             description: 'A primary that has left COLO keeps its guest.',
             entry: 'teardown',
-            on: { 'outgoing.ended': 'settled' },
+            on: { 'outgoing.ended': 'survived' },
           },
+          survived: { description: 'Nothing of the run is left, but the guest itself.', on: canMigrate },
           settled: { description: 'Nothing of the run is left; a new one may begin.', on: canMigrate },
         },
       },

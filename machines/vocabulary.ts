@@ -205,8 +205,10 @@ export type SynchronisationEvent =
   | { readonly type: 'vm.arrive'; readonly running: boolean; readonly stopped?: StoppedRunState }
   /** outgoing, guest -> images: hand the images over. */
   | { readonly type: 'images.release' }
-  /** incoming, outgoing, failover, guest -> images: take the images. */
+  /** incoming, outgoing, guest -> images: take the images. */
   | { readonly type: 'images.acquire' }
+  /** failover -> images: a secondary's copies are the service's images now. */
+  | { readonly type: 'images.claim' }
   /** colo -> images: open the secondary's own copy. */
   | { readonly type: 'images.mirror' }
   /** outgoing -> outgoing: the next phase of the same step, after the others have taken theirs. */
@@ -394,7 +396,7 @@ export const chart = setup({
     /** Intents of a failover. */
     fence: () => {},
     interruptCheckpoint: () => {},
-    closeColo: () => {},
+    closeColo: (_machine, _params: { readonly role: ReplicationRole }) => {},
     /** Quirk q9. */
     loseFailover: () => {},
     mirrorImages: () => {},
@@ -444,6 +446,7 @@ export const synchronise = {
   release: chart.raise({ type: 'images.release' }),
   acquire: chart.raise({ type: 'images.acquire' }),
   mirror: chart.raise({ type: 'images.mirror' }),
+  claim: chart.raise({ type: 'images.claim' }),
   outgoingProceeds: chart.raise({ type: 'outgoing.proceed' }),
   incomingProceeds: chart.raise({ type: 'incoming.proceed' }),
   beginPrimary: chart.raise({ type: 'colo.begin-primary' }),

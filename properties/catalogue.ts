@@ -5,6 +5,7 @@ import {
   consistentQuery,
   eventsAreHistory,
   everyWaitEnds,
+  failoverCompletes,
   failureHasAReason,
   finiteRatios,
   framing,
@@ -20,6 +21,8 @@ import {
   queryFollowsEvent,
   refusalChangesNothing,
   statusSteps,
+  survivorServes,
+  wholeCheckpoint,
 } from './invariants/index.ts'
 import type { Observation } from './observation.ts'
 import type { Property, Violation } from './property.ts'
@@ -46,6 +49,9 @@ export const catalogue: readonly Property[] = [
   conservation,
   monotonicStatistics,
   finiteRatios,
+  wholeCheckpoint,
+  failoverCompletes,
+  survivorServes,
 ]
 
 /** The property of an invariant, by its identifier: `I7`. */

@@ -1,6 +1,7 @@
 /** Which seeded bug of the core, and which known defect of a real QEMU, is killed by which property. */
 import t from 'tap'
 import { coreMutants } from './mutants/core-mutants.ts'
+import { lockStepMutants } from './mutants/lock-step-mutants.ts'
 import { runCoreSuite } from './suites/core-suite.ts'
 import { coreTrials } from './suites/core-trials.ts'
 import { killMatrix, matrixText } from './suites/kill-matrix.ts'
@@ -8,7 +9,9 @@ import { parseReplayToken } from './suites/replay-token.ts'
 import { describeCounterexample } from './suites/result.ts'
 
 t.test('every mutant is killed by the properties that name it', async (t) => {
-  const rows = await killMatrix(coreMutants, (system) => coreTrials(system, { runs: 200, seed: 3 }))
+  const rows = await killMatrix([...coreMutants, ...lockStepMutants], (system) =>
+    coreTrials(system, { runs: 200, seed: 3 }),
+  )
   t.comment(`\n${matrixText(rows)}`)
   for (const { mutant, title, missed } of rows) t.same(missed, [], `${mutant} ${title}`)
 })

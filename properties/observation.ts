@@ -70,7 +70,8 @@ export interface ImagesSeen {
   readonly kind: 'images'
   readonly party: Party
   readonly atMillis: number
-  readonly action: 'acquire' | 'release'
+  /** `mirror`: copies of its own were opened, which nobody else locks. */
+  readonly action: 'acquire' | 'release' | 'mirror'
 }
 
 /** Before a guest that arrived was started: the pages in which it differs from the one that was stopped. */
@@ -96,6 +97,41 @@ export interface SpinSeen {
   readonly atMillis: number
 }
 
+/** A packet left a guest's host for the client. */
+export interface OutputSeen {
+  readonly kind: 'output'
+  readonly party: Party
+  readonly atMillis: number
+  /** Its number; the first that a guest ever sends is 0. */
+  readonly number: number
+  readonly content: string
+  /** Why it could leave: nothing is held back; the other guest has sent the same; a checkpoint covers it. */
+  readonly cause: 'open' | 'agreed' | 'checkpoint'
+  /**
+   * What it is to the client: new; what it was told before (and drops); something else than it was told; behind something
+   * that it was never told; or nothing, and what it was told is no part of what the guest knows.
+   */
+  readonly fate: 'told' | 'again' | 'contradicts' | 'skips' | 'lost'
+}
+
+/** A guest of a pair was started: from which moment its memory and its devices are. */
+export interface EpochSeen {
+  readonly kind: 'epoch'
+  readonly party: Party
+  readonly atMillis: number
+  readonly memory: string
+  readonly devices: string
+  /** All of it is of one moment. */
+  readonly whole: boolean
+}
+
+/** A secondary has put a checkpoint in use. */
+export interface LoadSeen {
+  readonly kind: 'load'
+  readonly party: Party
+  readonly atMillis: number
+}
+
 /** Something was broken on purpose, or mended. */
 export interface FaultSeen {
   readonly kind: 'fault'
@@ -106,7 +142,18 @@ export interface FaultSeen {
 
 /** One line of the timeline. */
 export type Seen =
-  StateSeen | CommandSeen | EventSeen | GuestSeen | ImagesSeen | ArrivalSeen | StaleSeen | SpinSeen | FaultSeen
+  | StateSeen
+  | CommandSeen
+  | EventSeen
+  | GuestSeen
+  | ImagesSeen
+  | ArrivalSeen
+  | StaleSeen
+  | SpinSeen
+  | OutputSeen
+  | EpochSeen
+  | LoadSeen
+  | FaultSeen
 
 /** What one connection carried from a source to a destination, read as a migration stream. */
 export interface StreamSeen {
@@ -144,6 +191,8 @@ export interface PartyEnd {
   readonly crashed: boolean
   /** Whether its vCPU runs. */
   readonly running: boolean
+  /** Numbers of packets that are held back although nothing holds them. */
+  readonly stuckPackets?: readonly number[]
   /** Pages in which its memory is not what its guest has computed; undefined where no guest ever was. */
   readonly wrongPages?: readonly string[]
   /** What a last query-migrate said. */

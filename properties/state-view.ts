@@ -1,27 +1,29 @@
 /** Short questions about a core's state that several properties ask. */
-import { imagesState, incomingStatus, outgoingStatus, runState, type CoreState } from '../src/core/index.ts'
+import {
+  coloMode,
+  failoverStatus,
+  imagesState,
+  incomingStatus,
+  isColoBroken,
+  isSettled,
+  outgoingStatus,
+  pathOf,
+  runState,
+  type CoreState,
+} from '../src/core/index.ts'
 
-export { imagesState, incomingStatus, outgoingStatus, runState }
+export { coloMode, failoverStatus, imagesState, incomingStatus, isColoBroken, outgoingStatus, pathOf, runState }
 
-/** The states of one region, outermost first: `['active', 'iterating']`. */
-export const pathOf = (state: CoreState, region: 'outgoing' | 'incoming' | 'guest' | 'images'): readonly string[] => {
-  const path: string[] = []
-  let value = typeof state.chart.value === 'string' ? undefined : state.chart.value[region]
-  while (value !== undefined) {
-    if (typeof value === 'string') return [...path, value]
-    const [name] = Object.keys(value)
-    if (name === undefined) return path
-    path.push(name)
-    value = value[name]
-  }
-  return path
-}
+/** In lock-step between two checkpoints, or waiting for an operator after the pair came apart; and no failover is going on. */
+export const isColoAtRest = (state: CoreState): boolean =>
+  !['require', 'active', 'relaunch'].includes(failoverStatus(state)) &&
+  (isColoBroken(state) || ['running', 'waiting'].includes(pathOf(state, 'colo')[2] ?? ''))
 
 /** The end mark, or the postcopy package, has been handed over: the destination may run. */
 export const isCommitted = (state: CoreState): boolean => {
   const [status = '', phase = ''] = pathOf(state, 'outgoing')
   if (status === 'postcopy-active') return phase === 'running'
-  return ['completed', 'colo', 'postcopy-paused', 'postcopy-recover'].includes(status) || committed.has(phase)
+  return ['completed', 'postcopy-paused', 'postcopy-recover'].includes(status) || committed.has(phase)
 }
 
 const committed = new Set(['releasing', 'committing', 'inquiring', 'abandoned'])
@@ -31,11 +33,15 @@ export const idleStatuses: ReadonlySet<string> = new Set(['none', 'completed', '
 
 /** A run is going on in either direction, or one is still being let go. */
 export const isBusy = (state: CoreState): boolean => {
-  const [outgoing = '', phase] = pathOf(state, 'outgoing')
+  const outgoing = outgoingStatus(state)
   const [incoming = ''] = pathOf(state, 'incoming')
   if (!idleStatuses.has(outgoing) || !['none', 'completed', 'failed'].includes(incoming)) return true
-  return phase !== undefined && phase !== 'settled'
+  return !isSettled(state)
 }
+
+/** A primary that has left lock-step and keeps its guest. */
+export const isSurvivor = (state: CoreState): boolean =>
+  ['survivor', 'survived'].includes(pathOf(state, 'outgoing')[1] ?? '')
 
 /** The manager of this process could let the guest run, or it runs. */
 export const canRun = (state: CoreState): boolean =>

@@ -6,8 +6,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import * as fc from 'fast-check'
 import t from 'tap'
 import { anyCommand, invalidCommand, validCommand } from './command-calls.ts'
-import { pairCommands, stormCommands } from './core-actions.ts'
-import { corePlan } from './core-plans.ts'
+import { coloCommands, pairCommands, stormCommands } from './core-actions.ts'
+import { coloPlan, corePlan } from './core-plans.ts'
 import { anyFact } from './facts.ts'
 import { plan } from './plans.ts'
 import { runtimeCommands } from './runtime-commands.ts'
@@ -28,9 +28,11 @@ const pinned = (): string =>
     'any command': yields(anyCommand),
     facts: yields(anyFact),
     'plans of cores': yields(corePlan),
+    'plans of cores in lock-step': yields(coloPlan),
     'plans of processes': yields(plan),
     'commands of the runtime suite': fc.sample(mix(runtimeCommands), { seed: SEED, numRuns: 3 }),
     'commands of a pair of cores': fc.sample(mix(pairCommands), { seed: SEED, numRuns: 3 }),
+    'commands of a pair in lock-step': fc.sample(mix(coloCommands), { seed: SEED, numRuns: 3 }),
     'commands of a storm': fc.sample(mix(stormCommands), { seed: SEED, numRuns: 3 }),
   })
     .map(([name, lines]) => `# ${name}\n${lines.join('\n')}\n`)

@@ -9,6 +9,8 @@ import { anyFact } from './facts.ts'
 /** One thing to do. */
 export type CoreAction =
   | { readonly do: 'migrate' }
+  /** Migrates, and lets things happen until the pair runs in lock-step. */
+  | { readonly do: 'pair up' }
   | { readonly do: 'command'; readonly to: 'source' | 'destination'; readonly call: CommandCall }
   /** One of the things that may happen next, by its place in the list of them. */
   | { readonly do: 'next'; readonly index: number }
@@ -20,6 +22,12 @@ export type CoreAction =
   | { readonly do: 'cut'; readonly fate: Fate }
   | { readonly do: 'crash'; readonly who: 'source' | 'destination' }
   | { readonly do: 'refuse'; readonly on: boolean }
+  /** A guest in COLO: sends a packet, comes to differ from its copy, waits in vain for its like, shuts down. */
+  | { readonly do: 'send' | 'diverge' | 'lose' | 'shut-down'; readonly who: 'source' | 'destination' }
+  /** The next checkpoint cannot be loaded: nothing of it, or only a part. */
+  | { readonly do: 'fail-load'; readonly how: 'intact' | 'torn' }
+  /** The fence cannot confirm anything. */
+  | { readonly do: 'fail-fence'; readonly on: boolean }
   /** A fact out of the blue. */
   | { readonly do: 'fact'; readonly fact: Fact }
 
@@ -43,7 +51,15 @@ export const coreActionText = (action: CoreAction): string => {
     case 'crash':
       return `crash the ${action.who}`
     case 'refuse':
-      return `refuse ${action.on ? 'on' : 'off'}`
+    case 'fail-fence':
+      return `${action.do} ${action.on ? 'on' : 'off'}`
+    case 'send':
+    case 'diverge':
+    case 'lose':
+    case 'shut-down':
+      return `${action.who}: ${action.do}`
+    case 'fail-load':
+      return `the next load fails, ${action.how}`
     case 'fact':
       return `fact ${JSON.stringify(action.fact)}`
     default:
@@ -57,6 +73,9 @@ export const performOnCore = (world: CoreWorld, action: CoreAction): void => {
   switch (action.do) {
     case 'migrate':
       return world.migrate()
+    case 'pair up':
+      world.migrate()
+      return world.until('primary.lockstep.running')
     case 'command':
       return world.command(action.to === 'source' ? 'source' : destination, action.call.name, action.call.arguments)
     case 'next':
@@ -73,6 +92,16 @@ export const performOnCore = (world: CoreWorld, action: CoreAction): void => {
       return world.crash(action.who === 'source' ? 'source' : destination)
     case 'refuse':
       return world.refuse(action.on)
+    case 'send':
+    case 'diverge':
+    case 'lose':
+      return world.colo[action.do](action.who === 'source' ? 'source' : destination)
+    case 'shut-down':
+      return world.shutDown(action.who === 'source' ? 'source' : destination)
+    case 'fail-load':
+      return world.colo.failLoad(action.how)
+    case 'fail-fence':
+      return world.colo.failFence(action.on)
     case 'fact':
       return world.fact('source', action.fact)
   }
@@ -96,7 +125,7 @@ export class CoreCommand implements fc.Command<CoreModel, CoreWorld> {
   }
 
   run(model: CoreModel, world: CoreWorld): void {
-    if (this.action.do === 'migrate') model.migrations++
+    if (this.action.do === 'migrate' || this.action.do === 'pair up') model.migrations++
     performOnCore(world, this.action)
   }
 
@@ -168,6 +197,55 @@ export const pairCommands: fc.Arbitrary<CoreCommand>[] = [
       advance,
       fc.constantFrom('destination' as const, 'source' as const).map<CoreAction>((who) => ({ do: 'crash', who })),
       fc.boolean().map<CoreAction>((on) => ({ do: 'refuse', on })),
+    ),
+  ),
+]
+
+const lockStepUntil = fc
+  .constantFrom(
+    'primary.lockstep.entering',
+    'primary.lockstep.running',
+    'primary.lockstep.saving',
+    'primary.lockstep.sent',
+    'primary.lockstep.received',
+    'secondary:secondary.lockstep.waiting',
+    'secondary:secondary.lockstep.receiving',
+    'secondary:secondary.lockstep.loading.applying',
+    'colo',
+    'completed.survivor',
+  )
+  .map<CoreAction>((state) => ({ do: 'until', state }))
+
+const side = fc.constantFrom('source' as const, 'destination' as const)
+const toEither = (...calls: readonly CommandCall[]) =>
+  fc.tuple(side, fc.constantFrom(...calls)).map<CoreAction>(([to, call]) => ({ do: 'command', to, call }))
+const ofGuest = (...what: readonly ('send' | 'diverge' | 'lose' | 'shut-down')[]) =>
+  fc.tuple(fc.constantFrom(...what), side).map<CoreAction>(([what, who]) => ({ do: what, who }))
+
+/** Sequences for a pair that goes on in lock-step: packets, checkpoints, and everything that ends them. */
+export const coloCommands: fc.Arbitrary<CoreCommand>[] = [
+  ...Array.from({ length: 3 }, () => act(fc.constant<CoreAction>({ do: 'pair up' }))),
+  ...Array.from({ length: 4 }, () => [act(next), act(lockStepUntil), act(ofGuest('send'))]).flat(),
+  act(migrate),
+  act(ofGuest('diverge', 'lose')),
+  act(toEither({ name: 'x-colo-lost-heartbeat' })),
+  act(toEither({ name: 'stop' }, { name: 'cont' })),
+  act(
+    toEither(
+      { name: 'migrate_cancel' },
+      { name: 'query-migrate' },
+      { name: 'migrate-set-parameters', arguments: { 'x-checkpoint-delay': 100 } },
+      { name: 'migrate-set-capabilities', arguments: { capabilities: [{ capability: 'xbzrle', state: true }] } },
+    ),
+  ),
+  act(fc.constantFrom<Fate>('delivered', 'dropped').map<CoreAction>((fate) => ({ do: 'cut', fate }))),
+  act(side.map<CoreAction>((who) => ({ do: 'crash', who }))),
+  act(
+    fc.oneof(
+      ofGuest('shut-down'),
+      fc.constantFrom('intact' as const, 'torn' as const).map<CoreAction>((how) => ({ do: 'fail-load', how })),
+      fc.boolean().map<CoreAction>((on) => ({ do: 'fail-fence', on })),
+      fc.nat(9).map<CoreAction>((index) => ({ do: 'again', index })),
     ),
   ),
 ]

@@ -1,23 +1,43 @@
 /** I13: what events tell is what happened: each step once, in order, none left out. */
 import { hasCrashed, linesOf, partiesOf, type Observation, type Party, type StateSeen } from '../observation.ts'
 import type { Property, Violation } from '../property.ts'
-import { incomingStatus, outgoingStatus, runState } from '../state-view.ts'
+import { failoverStatus, incomingStatus, outgoingStatus, runState } from '../state-view.ts'
+
+/** A failover stops the guest, changes the status and goes on with the guest, all in one step. */
+const failsOver = ({ before, after }: StateSeen): readonly string[] => {
+  const told = after.capabilities['events'] === true
+  const left = incomingStatus(before) === 'colo' || outgoingStatus(before) === 'colo'
+  return [
+    ...(runState(before) === 'running' ? ['STOP'] : []),
+    ...(told && left ? ['completed'] : []),
+    ...(runState(after) === 'running' ? ['RESUME'] : []),
+  ]
+}
 
 /** The events that a step has to bring about. */
-const due = ({ before, after }: StateSeen): readonly string[] => {
+const due = (line: StateSeen): readonly string[] =>
+  failoverStatus(line.after) === 'completed' && failoverStatus(line.before) !== 'completed'
+    ? failsOver(line)
+    : dueOtherwise(line)
+
+const dueOtherwise = ({ before, after }: StateSeen): readonly string[] => {
   const told = after.capabilities['events'] === true
   const guest = [runState(before), runState(after)] as const
   const stops = guest[0] === 'running' && guest[1] !== 'running' && guest[1] !== 'suspended'
   const resumes = guest[1] === 'running' && guest[0] !== 'running'
   const status = told && outgoingStatus(before) !== outgoingStatus(after) ? [outgoingStatus(after)] : []
+  const arrives = told && incomingStatus(before) !== incomingStatus(after) ? [incomingStatus(after)] : []
+  // A secondary's guest runs when it is said that it is one.
+  const isMirrored = incomingStatus(after) === 'colo'
   // Without a pause QEMU publishes postcopy-active before it stops the guest.
   const isFirst = outgoingStatus(after) === 'postcopy-active'
   return [
     ...(isFirst ? status : []),
     ...(stops ? ['STOP'] : []),
+    ...(isMirrored ? arrives : []),
     ...(resumes ? ['RESUME'] : []),
     ...(after.incomingNumber > before.incomingNumber ? ['setup'] : []),
-    ...(told && incomingStatus(before) !== incomingStatus(after) ? [incomingStatus(after)] : []),
+    ...(isMirrored ? [] : arrives),
     ...(isFirst ? [] : status),
   ]
 }

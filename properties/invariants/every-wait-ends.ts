@@ -2,17 +2,19 @@
 import { linesOf } from '../observation.ts'
 import type { Property } from '../property.ts'
 import { describeState } from '../../src/core/index.ts'
+import { tellsBreak } from './lock-step.ts'
 
 export const everyWaitEnds: Property = {
   id: 'I9',
   title: 'every wait ends',
-  text: 'Every wait has a waker: every command is answered, and after an error, a cancel or a closed channel every run ends in bounded virtual time.',
+  text: 'Every wait has a waker: every command is answered, and after an error, a cancel or a closed channel every run ends in bounded virtual time, or says that it waits for an operator.',
   check: (observation) => {
     const { end } = observation
     const unanswered = linesOf(observation, 'command').filter(({ answer }) => answer.type === 'none')
     return [
       ...unanswered.map(({ party, name, atMillis }) => `${party} never answers ${name} of ${atMillis} ms`),
       ...linesOf(observation, 'spin').map(({ engine, atMillis }) => `an ${engine} engine spins at ${atMillis} ms`),
+      ...tellsBreak(observation),
       ...(end.rescued ? [`a run with all it needs has not ended by itself, and was cancelled`] : []),
       ...end.unsettled.map((party) => {
         const state = end.parties.find((each) => each.party === party)?.state

@@ -1,7 +1,7 @@
 /** I11: who fails says why, at once, and stays with it. */
 import { linesOf } from '../observation.ts'
 import type { Property, Violation } from '../property.ts'
-import { incomingStatus, outgoingStatus } from '../state-view.ts'
+import { coloMode, incomingStatus, isColoBroken, outgoingStatus } from '../state-view.ts'
 
 const isReason = (reason: unknown): boolean => typeof reason === 'string' && reason.trim() !== ''
 
@@ -16,16 +16,22 @@ export const failureHasAReason: Property = {
         found.push(`${party} failed without a reason at ${atMillis} ms`)
       if (incomingStatus(after) === 'failed' && !isReason(after.incoming?.error))
         found.push(`${party} failed without a reason at ${atMillis} ms (incoming)`)
+      if (
+        isColoBroken(after) &&
+        !isReason(coloMode(after) === 'primary' ? after.outgoing?.error : after.incoming?.error)
+      )
+        found.push(`the pair of ${party} came apart without a reason at ${atMillis} ms`)
       const sameRun = before.outgoingNumber === after.outgoingNumber
       // More may be learnt of a failure; the first cause stays in front.
       if (sameRun && after.outgoing?.error?.startsWith(before.outgoing?.error ?? '') === false)
         found.push(`${party} gave up "${before.outgoing?.error}" for "${after.outgoing?.error}" at ${atMillis} ms`)
     }
     for (const { party, state, query } of observation.end.parties) {
-      if (outgoingStatus(state) !== 'failed') continue
+      if (outgoingStatus(state) !== 'failed' && !isColoBroken(state)) continue
       const told =
         typeof query === 'object' && query !== null && 'error-desc' in query ? query['error-desc'] : undefined
-      if (query !== undefined && !isReason(told)) found.push(`${party} failed and query-migrate does not say why`)
+      if (query !== undefined && !isReason(told))
+        found.push(`${party} failed, or its pair, and query-migrate does not say why`)
     }
     return found
   },

@@ -1,7 +1,9 @@
 /** I2: when all is quiet, one side has the guest; and a source that keeps it has it as it was before. */
 import { linesOf, partiesOf, type Observation } from '../observation.ts'
 import type { Property, Violation } from '../property.ts'
-import { canRun, outgoingStatus, pathOf, runState } from '../state-view.ts'
+import type { CoreState } from '../../src/core/index.ts'
+import { canRun, incomingStatus, isColoBroken, outgoingStatus, pathOf, runState } from '../state-view.ts'
+import { keptInLockStep } from './lock-step.ts'
 import { forcedMillis } from './one-runner.ts'
 
 /** The destination could not be asked, so nobody could know who has the guest. */
@@ -17,12 +19,19 @@ const brokeInPostcopy = (observation: Observation): boolean =>
   observation.timeline.some(({ kind }) => kind === 'fault') &&
   linesOf(observation, 'state').some(({ after }) => outgoingStatus(after).startsWith('postcopy-'))
 
+/** A pair that came apart, and no operator has said yet who goes on; or nobody is left who could. */
+const waitsForOperator = ({ end }: Observation): boolean =>
+  end.parties.some(({ state, crashed }) => !crashed && isColoBroken(state)) ||
+  end.parties.some(({ state }) => incomingStatus(state) === 'failed' && coloWasLeft(state))
+
+const coloWasLeft = ({ leftColo }: CoreState): boolean => leftColo !== undefined
+
 const holders = (observation: Observation): readonly Violation[] => {
   const { end } = observation
   if (end.unsettled.length > 0 || end.partitioned || forcedMillis(observation) < Infinity) return []
   const able = end.parties.filter(({ crashed, state }) => !crashed && canRun(state)).map(({ party }) => party)
-  if (able.length === 1 || (able.length === 0 && (nobodyCouldTell(observation) || brokeInPostcopy(observation))))
-    return []
+  const nobodyMay = nobodyCouldTell(observation) || brokeInPostcopy(observation) || waitsForOperator(observation)
+  if (able.length === 1 || (able.length === 0 && nobodyMay)) return []
   return [`${able.length === 0 ? 'nobody' : able.join(' and ')} can run the guest when all is quiet`]
 }
 
@@ -45,6 +54,8 @@ const returns = (observation: Observation, party: string): readonly Violation[] 
       stopped = false
     } else if (from === 'finish-migrate' && before !== undefined && to !== afterStop(before, stopped)) {
       const [status, phase] = pathOf(line.after, 'outgoing')
+      // A failover takes a guest on from where the migration left it; it then has its run state back.
+      if (to === 'colo') continue
       const left = to === 'postmigrate' && (status === 'completed' || (status === 'failed' && phase === 'settled'))
       if (!left)
         found.push(
@@ -70,6 +81,7 @@ export const oneSideCanRun: Property = {
   check: (observation) => [
     ...holders(observation),
     ...partiesOf(observation).flatMap((party) => returns(observation, party)),
+    ...partiesOf(observation).flatMap((party) => keptInLockStep(observation, party)),
     ...keeps(observation),
   ],
 }

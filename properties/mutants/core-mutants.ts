@@ -7,28 +7,29 @@ import type { Mutant } from './mutant.ts'
 
 type Tamper = (after: Step, before: CoreState, input: Parameters<CoreSystem['step']>[1]) => Step
 
-const tampered = (name: string, tamper: Tamper): CoreSystem => ({
+export const tampered = (name: string, tamper: Tamper): CoreSystem => ({
   name,
   start: ourCore.start,
   step: (state, input) => tamper(ourCore.step(state, input), state, input),
 })
 
-const withOutputs = (name: string, change: (output: CoreOutput) => readonly CoreOutput[]): CoreSystem =>
+export const withOutputs = (name: string, change: (output: CoreOutput) => readonly CoreOutput[]): CoreSystem =>
   tampered(name, ([state, outputs]) => [state, outputs.flatMap(change)])
 
 const isStatus = (output: CoreOutput, status: string): boolean =>
   output.type === 'event' && output.event.event === 'MIGRATION' && output.event.data.status === status
 
-const isIntent = (output: CoreOutput, type: string): boolean => output.type === 'intent' && output.intent.type === type
+export const isIntent = (output: CoreOutput, type: string): boolean =>
+  output.type === 'intent' && output.intent.type === type
 
 /** A core with a defect that a real QEMU has; 7.2 where only that one has it. */
-const quirky = (quirk: QuirkId): CoreSystem => ({
+export const quirky = (quirk: QuirkId): CoreSystem => ({
   name: quirk,
   start: (options) => ourCore.start({ ...options, quirks: [quirk] }),
   step: ourCore.step,
 })
 
-const withoutRun = (state: CoreState, ...names: readonly string[]): CoreState =>
+export const withoutRun = (state: CoreState, ...names: readonly string[]): CoreState =>
   state.outgoing === undefined
     ? state
     : {

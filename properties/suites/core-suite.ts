@@ -3,8 +3,14 @@
  * rules, and one core in a storm of facts that make no sense.
  */
 import * as fc from 'fast-check'
-import { corePlan as anyPlan } from '../arbitraries/core-plans.ts'
-import { pairCommands, performOnCore, stormCommands, type CoreAction } from '../arbitraries/core-actions.ts'
+import { coloPlan, corePlan as anyPlan } from '../arbitraries/core-plans.ts'
+import {
+  coloCommands,
+  pairCommands,
+  performOnCore,
+  stormCommands,
+  type CoreAction,
+} from '../arbitraries/core-actions.ts'
 import { breaches, catalogue, type Breach } from '../catalogue.ts'
 import type { Observation } from '../observation.ts'
 import type { Property } from '../property.ts'
@@ -19,8 +25,8 @@ export interface CoreSuiteOptions extends SuiteOptions {
   readonly system?: CoreSystem
   /** Default: all kinds of start. */
   readonly plan?: CorePlan
-  /** Default `pair`. */
-  readonly world?: 'pair' | 'storm'
+  /** Default `pair`. `colo` is a pair that goes on in lock-step. */
+  readonly world?: 'pair' | 'colo' | 'storm'
 }
 
 /** What a single core has to keep whatever it is told. The others speak of two parties, or of a world with rules. */
@@ -33,26 +39,30 @@ export const observeCore = (system: CoreSystem, plan: CorePlan, actions: readonl
   return world.finish()
 }
 
+const commandsOf = { pair: pairCommands, colo: coloCommands, storm: stormCommands } as const
+
 const replayPathOf = (commands: unknown): string | undefined => /replayPath="([^"]*)"/.exec(String(commands))?.[1]
 
 /** See the head of this file. */
 export const runCoreSuite = (options: CoreSuiteOptions = {}): SuiteResult => {
   const { runs = 300, seed = 1, path, replayPath, onlyProperty, commandsMax = 40, system = ourCore } = options
-  const isStorm = options.world === 'storm'
+  const { world: kind = 'pair' } = options
+  const isStorm = kind === 'storm'
   let properties: readonly Property[] = catalogue.filter(
     ({ id }) => (onlyProperty === undefined || id === onlyProperty) && (!isStorm || stormProperties.has(id)),
   )
   const coverage = new Coverage()
   let broken: readonly Breach[] = []
-  const plans = options.plan === undefined ? anyPlan : fc.constant(options.plan)
-  const sequences = fc.commands<{ migrations: number }, CoreWorld>(isStorm ? stormCommands : pairCommands, {
+  const anyOf = kind === 'colo' ? coloPlan : anyPlan
+  const plans = options.plan === undefined ? anyOf : fc.constant(options.plan)
+  const sequences = fc.commands<{ migrations: number }, CoreWorld>(commandsOf[kind], {
     maxCommands: commandsMax,
     size: 'max',
     ...(replayPath === undefined ? {} : { replayPath }),
   })
   const details = fc.check(
     fc.property(plans, fc.noBias(sequences), (plan, commands) => {
-      const world = new CoreWorld(system, { ...plan, colo: isStorm })
+      const world = new CoreWorld(system, isStorm ? { ...plan, colo: true } : plan)
       const model = { migrations: 0 }
       fc.modelRun(() => ({ model, real: world }), commands)
       if (model.migrations === 0 && !isStorm) world.migrate()
@@ -73,7 +83,7 @@ export const runCoreSuite = (options: CoreSuiteOptions = {}): SuiteResult => {
     seed,
     runs: details.numRuns,
     coverage: coverage.counts,
-    ...(details.failed ? { counterexample: counterexampleOf(details, seed, broken, isStorm) } : {}),
+    ...(details.failed ? { counterexample: counterexampleOf(details, seed, broken, kind) } : {}),
   }
 }
 
@@ -81,20 +91,23 @@ const counterexampleOf = (
   details: fc.RunDetails<[CorePlan, Iterable<fc.Command<{ migrations: number }, CoreWorld>>]>,
   seed: number,
   broken: readonly Breach[],
-  isStorm: boolean,
+  kind: keyof typeof commandsOf,
 ): Counterexample => {
   const [plan, commands] = details.counterexample ?? []
   const replayPath = replayPathOf(commands)
   const lines = [...(commands ?? [])].map((command) => String(command))
   const [first] = broken
   return {
-    commands: lines.includes('migrate') || isStorm ? lines : [...lines, 'migrate'],
+    commands:
+      lines.some((line) => line === 'migrate' || line === 'pair up') || kind === 'storm'
+        ? lines
+        : [...lines, 'migrate'],
     setting: Object.entries(plan ?? {})
       .map(([name, value]) => `${name}=${String(value)}`)
       .join(' '),
     breaches: broken,
     token: formatReplayToken({
-      suite: isStorm ? 'storm' : 'core',
+      suite: kind === 'pair' ? 'core' : kind,
       seed,
       ...(details.counterexamplePath === null ? {} : { path: details.counterexamplePath }),
       ...(replayPath === undefined ? {} : { replayPath }),

@@ -1,9 +1,9 @@
 /** One line that names a failing run: enough to make exactly that run again. */
 
-/** What can be run again: the pair of cores, one core in a storm of facts, the processes. */
+/** What can be run again: the pair of cores, a pair in lock-step, one core in a storm of facts, the processes. */
 export type Suite = (typeof suites)[number]
 
-const suites = ['core', 'storm', 'runtime'] as const
+const suites = ['core', 'colo', 'storm', 'runtime'] as const
 
 /** What a token holds. */
 export interface ReplayToken {

@@ -15,7 +15,8 @@ import {
 import type { Step } from '../../src/core/index.ts'
 import type { Fate } from '../../src/channel/simulated-network.ts'
 import type { Observation, Party, Seen } from '../observation.ts'
-import { incomingStatus, isBusy, outgoingStatus, pathOf } from '../state-view.ts'
+import { coloMode, incomingStatus, isBusy, isColoAtRest, outgoingStatus, pathOf } from '../state-view.ts'
+import { LockStep, type LockStepHost } from './lock-step.ts'
 
 /** What a core suite drives. A mutant replaces one of these. */
 export interface CoreSystem {
@@ -37,7 +38,7 @@ export interface CorePlan {
   readonly fence: boolean
   /** False: the channel has no way back, as a pipe into a command. */
   readonly returnPath: boolean
-  /** COLO can be switched on. The world of a pair has no checkpoints, so it cannot there. */
+  /** The capability is on: every migration goes on in lock-step. */
   readonly colo: boolean
 }
 
@@ -53,12 +54,31 @@ export const defaultCorePlan: CorePlan = {
 
 const carriedOut = ['events', 'return-path', 'pause-before-switchover', 'postcopy-ram', 'xbzrle', 'compress']
 
+/** The intents that lock-step carries out. */
+const ofLockStep: ReadonlySet<Intent['type']> = new Set([
+  'enter-colo',
+  'arm-checkpoint',
+  'send-colo-message',
+  'save-checkpoint',
+  'send-vmstate',
+  'stage-checkpoint',
+  'load-checkpoint',
+  'interrupt-checkpoint',
+  'close-colo',
+  'fence',
+  'hold-output',
+  'release-output',
+  'open-output',
+])
+
 /** Something that may happen next: a fact for a party, and what else the world does with it. */
 interface Pending {
   readonly to: Party
   readonly what: string
   /** The channel that it travels on; gone with it when that is cut. */
   readonly channel?: Channel
+  /** Part of what a party's data plane is at, which an interruption ends; or a timer, which only a pick lets pass. */
+  readonly work?: 'own' | 'timer'
   readonly happen: () => void
 }
 
@@ -96,15 +116,18 @@ export class CoreWorld {
   #lastChannel: Channel | undefined
   #refusing = false
   #nowMillis = 0
+  readonly #lockStep: LockStep
 
   constructor(system: CoreSystem, plan: CorePlan) {
     this.#system = system
     this.plan = plan
     this.#add('source')
+    this.#lockStep = new LockStep(this.#lockStepHost(), 'source')
     const on = [
       'events',
       ...(plan.pause ? ['pause-before-switchover'] : []),
       ...(plan.postcopy ? ['postcopy-ram'] : []),
+      ...(plan.colo ? ['x-colo'] : []),
     ]
     this.command('source', 'migrate-set-capabilities', {
       capabilities: on.map((capability) => ({ capability, state: true })),
@@ -126,7 +149,7 @@ export class CoreWorld {
   #add(party: Party): Member {
     const state = this.#system.start({
       profile: this.plan.profile,
-      ...(this.plan.colo ? {} : { supportedCapabilities: carriedOut }),
+      ...(this.plan.colo ? { fence: this.plan.fence } : { supportedCapabilities: carriedOut }),
       ...(party === 'source' ? {} : { incoming: 'defer' as const }),
     })
     const running = party === 'source'
@@ -226,19 +249,32 @@ export class CoreWorld {
   /** Lets one of the things happen that may; nothing if there is none. */
   next(index: number): void {
     const choosable = this.#choosable()
-    const chosen = choosable[index % Math.max(1, choosable.length)]
+    this.#happen(choosable[index % Math.max(1, choosable.length)])
+  }
+
+  #happen(chosen: Pending | undefined): void {
     if (chosen === undefined) return
     this.#agenda = this.#agenda.filter((each) => each !== chosen)
     this.#nowMillis++
     if (this.member(chosen.to)?.crashed !== true) chosen.happen()
   }
 
-  /** Lets things happen in order until the source is in a state; stops where nothing can happen any more. */
+  /**
+   * Lets things happen in order until a chart of the source is in a state (`secondary:` of the destination, in COLO); stops
+   * where nothing can happen any more.
+   */
   until(state: string): void {
-    for (let steps = 0; this.#agenda.length > 0 && steps < UNTIL_MAX; steps++) {
-      if (pathOf(this.source.state, 'outgoing').join('.') === state) return
-      this.next(0)
+    for (let steps = 0; steps < UNTIL_MAX && !this.#isIn(state); steps++) {
+      if (!this.#agenda.some((each) => each.work !== 'timer')) return
+      this.#happen(this.#choosable().find((each) => each.work !== 'timer'))
     }
+  }
+
+  #isIn(state: string): boolean {
+    if (state.startsWith('secondary:'))
+      return this.destination !== undefined && `secondary:${pathOf(this.destination.state, 'colo').join('.')}` === state
+    const chart = state.startsWith('primary.') ? 'colo' : 'outgoing'
+    return pathOf(this.source.state, chart).join('.') === state
   }
 
   #expect(to: Member, what: string, happen: () => void, channel?: Channel): void {
@@ -267,6 +303,7 @@ export class CoreWorld {
       case 'start-guest':
       case 'stop-guest': {
         const action = intent.type === 'start-guest' ? 'start' : 'stop'
+        if (action === 'start') this.#lockStep.started(party)
         if (member.running !== (action === 'start'))
           this.#timeline.push({ kind: 'guest', party, atMillis, action, state })
         member.running = action === 'start'
@@ -299,9 +336,63 @@ export class CoreWorld {
       case 'acknowledge':
       case 'reject':
         return this.#answerSource(member, intent.type)
+      case 'mirror-images':
+        this.#timeline.push({ kind: 'images', party, atMillis, action: 'mirror' })
+        return
       default:
-        if ('run' in intent) this.#carryOutRun(member, intent)
+        if (ofLockStep.has(intent.type)) this.#lockStep.carryOut(party, intent)
+        else if ('run' in intent) this.#carryOutRun(member, intent)
     }
+  }
+
+  /** What lock-step may do in this world. The pair is that of the channel that was opened last. */
+  #lockStepHost(): LockStepHost {
+    const channelOf = (party: Party): Channel | undefined => {
+      const channel = this.#lastChannel
+      return channel?.source === party || channel?.destination.party === party ? channel : undefined
+    }
+    return {
+      compares: this.plan.profile === '7.2',
+      expect: (to, what, on, happen) => {
+        const channel = on === 'channel' ? channelOf(to) : undefined
+        if (on === 'channel' && channel?.alive !== true) return
+        this.#agenda.push({ to, what, happen, ...(channel === undefined ? { work: on as 'own' } : { channel }) })
+      },
+      tell: (to, fact) => {
+        const member = this.member(to)
+        if (member !== undefined) this.#deliver(member, fact)
+      },
+      note: (seen) => this.#timeline.push(seen),
+      nowMillis: () => this.#nowMillis,
+      isRunning: (party) => this.member(party)?.running === true,
+      run: (party) => {
+        const member = this.member(party)
+        return (party === 'source' ? member?.state.outgoingNumber : member?.arrival) ?? 0
+      },
+      peer: (party) => {
+        const channel = channelOf(party)
+        return channel?.source === party ? channel.destination.party : channel?.source
+      },
+      crash: (party) => this.crash(party),
+      hangUp: (party) => {
+        const channel = channelOf(party)
+        if (channel?.alive === true) this.#break(channel, 'delivered', channel.source !== party)
+      },
+      forget: (party, on) => {
+        this.#agenda = this.#agenda.filter((each) => each.to !== party || each.work !== on)
+      },
+      ranBefore: (party) => this.member(party)?.state.chart.context.before === 'running',
+    }
+  }
+
+  /** What the world of a pair in COLO can do to it. */
+  get colo(): Pick<LockStep, 'send' | 'diverge' | 'lose' | 'failLoad' | 'failFence'> {
+    return this.#lockStep
+  }
+
+  /** The guest of a party shuts down. */
+  shutDown(party: Party): void {
+    this.fact(party, { type: 'guest.shutdown', run: 0 })
   }
 
   /** The intents of a sending run. */
@@ -462,7 +553,7 @@ export class CoreWorld {
     const lose = (): void => {
       if (this.#agenda.some((each) => each.channel === channel && each.to === destination.party))
         return this.#expect(destination, 'end of the stream', lose)
-      if (['active', 'postcopy-active'].includes(incomingStatus(destination.state))) this.#lose(destination)
+      if (['active', 'postcopy-active', 'colo'].includes(incomingStatus(destination.state))) this.#lose(destination)
     }
     this.#expect(destination, 'end of the stream', lose)
   }
@@ -509,6 +600,7 @@ export class CoreWorld {
     if (member.crashed) return true
     // A broken postcopy waits for an operator, for as long as it takes.
     const waits = [outgoingStatus(member.state), incomingStatus(member.state)].includes('postcopy-paused')
+    if (coloMode(member.state) !== 'unknown') return isColoAtRest(member.state)
     return waits || (!isBusy(member.state) && member.state.pending.length === 0)
   }
 
@@ -547,6 +639,7 @@ export class CoreWorld {
           state: member.state,
           crashed: member.crashed,
           running: member.running,
+          stuckPackets: this.#lockStep.stuck(member.party),
           query: member.crashed ? undefined : this.#query(member),
         })),
         unsettled,
@@ -560,6 +653,10 @@ export class CoreWorld {
   }
 
   #rest(): void {
-    for (let steps = 0; this.#agenda.length > 0 && steps < STEPS_MAX; steps++) this.next(0)
+    for (let steps = 0; steps < STEPS_MAX; steps++) {
+      const next = this.#choosable().find((each) => each.work !== 'timer')
+      if (next === undefined) return
+      this.#happen(next)
+    }
   }
 }

@@ -223,7 +223,7 @@ const checkOurs = (options: Options, suites: readonly Suite[]) =>
       const result = yield* Effect.promise(async () =>
         suite === 'runtime'
           ? runRuntimeSuite(suiteOptions)
-          : runCoreSuite({ ...suiteOptions, world: suite === 'storm' ? 'storm' : 'pair' }),
+          : runCoreSuite({ ...suiteOptions, world: suite === 'core' ? 'pair' : suite }),
       )
       yield* Console.log(options.json ? JSON.stringify(result) : describeSuite(result))
       if (result.counterexample !== undefined) violated++
@@ -265,7 +265,7 @@ export const check = Command.make(
   },
   (options) => {
     if (options.system === 'qemu') return checkQemu(options)
-    return checkOurs(options, options.system === 'core' ? ['core', 'storm'] : ['runtime'])
+    return checkOurs(options, options.system === 'core' ? ['core', 'colo', 'storm'] : ['runtime'])
   },
 ).pipe(
   Command.withDescription(

@@ -1,18 +1,20 @@
 /** The intents of COLO and of a failover, made from the actions that the charts name. */
-import type { ColoMessage } from '../../machines/index.ts'
+import type { ColoMessage, ReplicationRole } from '../../machines/index.ts'
 import { coloMode, type CoreState } from './core-state.ts'
-import type { Intent } from './intent.ts'
+import type { ColoPlace, Intent } from './intent.ts'
 import { checkpointDelayMillis } from './parameters.ts'
 
-/** The role whose run an intent belongs to. An action of COLO is named in a role, or in the step that leaves it. */
-const placeOf = (state: CoreState) =>
-  coloMode(state) === 'secondary'
-    ? ({ role: 'secondary', run: state.incomingNumber } as const)
-    : ({ role: 'primary', run: state.outgoingNumber } as const)
+/** The role whose run an intent belongs to: that of the state, unless the action names the one that was just left. */
+const placeOf = (state: CoreState, params: unknown): ColoPlace => {
+  const role = (params as { readonly role?: ReplicationRole } | undefined)?.role ?? coloMode(state)
+  return role === 'secondary'
+    ? { role: 'secondary', run: state.incomingNumber }
+    : { role: 'primary', run: state.outgoingNumber }
+}
 
 /** The intent of an action; undefined where it is none of COLO's. */
 export const coloIntentOf = (action: string, params: unknown, state: CoreState): Intent | undefined => {
-  const place = placeOf(state)
+  const place = placeOf(state, params)
   const { run } = place
   switch (action) {
     case 'enterColo':

@@ -269,6 +269,12 @@ export const pathOf = (state: CoreState, name: Region): readonly string[] => {
   return value === undefined ? path : [...path, value]
 }
 
+/** Whether nothing is left of an outgoing run that has ended. */
+export const isSettled = (state: CoreState): boolean => {
+  const phase = pathOf(state, 'outgoing')[1]
+  return phase === undefined || phase === 'settled' || phase === 'survived'
+}
+
 /** The states of all regions in one word each, as refusals name them: `outgoing.active.iterating`. */
 export const describeState = (state: CoreState): string =>
   JSON.stringify(state.chart.value).replaceAll(/["{}]/g, '').replaceAll(':', '.')

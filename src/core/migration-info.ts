@@ -7,8 +7,8 @@ import {
   hasQuirk,
   incomingStatus,
   isColoBroken,
+  isSettled,
   outgoingStatus,
-  pathOf,
   type CoreState,
   type OutgoingRun,
 } from './core-state.ts'
@@ -60,13 +60,13 @@ const aboutRun = (state: CoreState, nowMillis: number) => {
 const aboutSecondary = (state: CoreState) => {
   const error = state.incoming?.error
   const tells = incomingStatus(state) === 'colo' && isColoBroken(state) && !hasQuirk(state, 'q11')
-  return tells && error !== undefined ? { 'error-desc': error } : {}
+  return tells && error !== undefined ? { status: 'colo' as const, 'error-desc': error } : {}
 }
 
 const totals = (state: CoreState, run: OutgoingRun) => {
   const setup = { 'setup-time': run.setupMillis }
   // Quirk q13: until the thread has ended the total is what 2.11 uses it for meanwhile, the time of the start.
-  if (hasQuirk(state, 'q13') && pathOf(state, 'outgoing')[1] !== 'settled')
+  if (hasQuirk(state, 'q13') && !isSettled(state))
     return { 'total-time': state.profile === '7.2' ? 0 : run.startedMillis, downtime: 0, ...setup }
   return { 'total-time': run.totalMillis ?? 0, downtime: run.downtimeMillis ?? 0, ...setup }
 }
