@@ -16,7 +16,11 @@ import type { Step } from '../../src/core/index.ts'
 import type { Fate } from '../../src/channel/simulated-network.ts'
 import type { Observation, Party, Seen } from '../observation.ts'
 import { coloMode, incomingStatus, isBusy, isColoAtRest, outgoingStatus, pathOf } from '../state-view.ts'
+import { Agenda, type Pending } from './agenda.ts'
+import type { CorePlan } from './core-plan.ts'
 import { LockStep, type LockStepHost } from './lock-step.ts'
+
+export * from './core-plan.ts'
 
 /** What a core suite drives. A mutant replaces one of these. */
 export interface CoreSystem {
@@ -27,30 +31,6 @@ export interface CoreSystem {
 
 /** The core of this package. */
 export const ourCore: CoreSystem = { name: 'switchover', start, step }
-
-/** How the cores of a world are started. */
-export interface CorePlan {
-  readonly profile: '2.11' | '7.2'
-  readonly pause: boolean
-  /** The capability is on, and every migration is asked to go on to postcopy as soon as it can. */
-  readonly postcopy: boolean
-  /** The source is told that a destination is dead, when it is. */
-  readonly fence: boolean
-  /** False: the channel has no way back, as a pipe into a command. */
-  readonly returnPath: boolean
-  /** The capability is on: every migration goes on in lock-step. */
-  readonly colo: boolean
-}
-
-/** The plainest world. */
-export const defaultCorePlan: CorePlan = {
-  profile: '2.11',
-  pause: false,
-  postcopy: false,
-  fence: false,
-  returnPath: true,
-  colo: false,
-}
 
 const carriedOut = ['events', 'return-path', 'pause-before-switchover', 'postcopy-ram', 'xbzrle', 'compress']
 
@@ -70,17 +50,6 @@ const ofLockStep: ReadonlySet<Intent['type']> = new Set([
   'release-output',
   'open-output',
 ])
-
-/** Something that may happen next: a fact for a party, and what else the world does with it. */
-interface Pending {
-  readonly to: Party
-  readonly what: string
-  /** The channel that it travels on; gone with it when that is cut. */
-  readonly channel?: Channel
-  /** Part of what a party's data plane is at, which an interruption ends; or a timer, which only a pick lets pass. */
-  readonly work?: 'own' | 'timer'
-  readonly happen: () => void
-}
 
 interface Channel {
   readonly run: number
@@ -111,7 +80,7 @@ export class CoreWorld {
   readonly #members: Member[] = []
   readonly #timeline: Seen[] = []
   readonly #delivered: { readonly to: Party; readonly fact: Fact }[] = []
-  #agenda: Pending[] = []
+  readonly #agenda = new Agenda<Channel>()
   #channel: Channel | undefined
   #lastChannel: Channel | undefined
   #refusing = false
@@ -237,24 +206,15 @@ export class CoreWorld {
     this.#nowMillis += millis
   }
 
-  /** What may happen: on a channel, in each direction, only what comes first. */
-  #choosable(): readonly Pending[] {
-    return this.#agenda.filter(
-      (each, place) =>
-        each.channel === undefined ||
-        this.#agenda.findIndex((other) => other.channel === each.channel && other.to === each.to) === place,
-    )
-  }
-
   /** Lets one of the things happen that may; nothing if there is none. */
   next(index: number): void {
-    const choosable = this.#choosable()
+    const { choosable } = this.#agenda
     this.#happen(choosable[index % Math.max(1, choosable.length)])
   }
 
-  #happen(chosen: Pending | undefined): void {
+  #happen(chosen: Pending<Channel> | undefined): void {
     if (chosen === undefined) return
-    this.#agenda = this.#agenda.filter((each) => each !== chosen)
+    this.#agenda.take(chosen)
     this.#nowMillis++
     if (this.member(chosen.to)?.crashed !== true) chosen.happen()
   }
@@ -264,10 +224,7 @@ export class CoreWorld {
    * where nothing can happen any more.
    */
   until(state: string): void {
-    for (let steps = 0; steps < UNTIL_MAX && !this.#isIn(state); steps++) {
-      if (!this.#agenda.some((each) => each.work !== 'timer')) return
-      this.#happen(this.#choosable().find((each) => each.work !== 'timer'))
-    }
+    for (let steps = 0; steps < UNTIL_MAX && !this.#isIn(state); steps++) this.#happen(this.#agenda.next)
   }
 
   #isIn(state: string): boolean {
@@ -280,7 +237,7 @@ export class CoreWorld {
   #expect(to: Member, what: string, happen: () => void, channel?: Channel): void {
     // Nothing more can be sent on a channel that is broken.
     if (channel?.alive === false) return
-    this.#agenda.push({ to: to.party, what, happen, ...(channel === undefined ? {} : { channel }) })
+    this.#agenda.add({ to: to.party, what, happen, ...(channel === undefined ? {} : { channel }) })
   }
 
   #expectFact(to: Member, fact: Fact, channel?: Channel, then: () => void = () => {}): void {
@@ -356,7 +313,7 @@ export class CoreWorld {
       expect: (to, what, on, happen) => {
         const channel = on === 'channel' ? channelOf(to) : undefined
         if (on === 'channel' && channel?.alive !== true) return
-        this.#agenda.push({ to, what, happen, ...(channel === undefined ? { work: on as 'own' } : { channel }) })
+        this.#agenda.add({ to, what, happen, ...(channel === undefined ? { work: on as 'own' } : { channel }) })
       },
       tell: (to, fact) => {
         const member = this.member(to)
@@ -379,7 +336,7 @@ export class CoreWorld {
         if (channel?.alive === true) this.#break(channel, 'delivered', channel.source !== party)
       },
       forget: (party, on) => {
-        this.#agenda = this.#agenda.filter((each) => each.to !== party || each.work !== on)
+        this.#agenda.drop((each) => each.to === party && each.work === on)
       },
       ranBefore: (party) => this.member(party)?.state.chart.context.before === 'running',
     }
@@ -544,14 +501,12 @@ export class CoreWorld {
     channel.alive = false
     const { destination, run } = channel
     const source = this.member(channel.source)
-    this.#agenda = this.#agenda.filter(
-      (each) => each.channel !== channel || (fate === 'delivered' && each.to === destination.party),
-    )
+    this.#agenda.drop((each) => each.channel === channel && (fate !== 'delivered' || each.to !== destination.party))
     if (source !== undefined && tellsSource)
       this.#expectFact(source, { type: 'outgoing.failed', reason: 'the channel is broken', side: 'channel', run })
     // The end of the stream is seen behind what is still to be read of it.
     const lose = (): void => {
-      if (this.#agenda.some((each) => each.channel === channel && each.to === destination.party))
+      if (this.#agenda.has((each) => each.channel === channel && each.to === destination.party))
         return this.#expect(destination, 'end of the stream', lose)
       if (['active', 'postcopy-active', 'colo'].includes(incomingStatus(destination.state))) this.#lose(destination)
     }
@@ -653,10 +608,6 @@ export class CoreWorld {
   }
 
   #rest(): void {
-    for (let steps = 0; steps < STEPS_MAX; steps++) {
-      const next = this.#choosable().find((each) => each.work !== 'timer')
-      if (next === undefined) return
-      this.#happen(next)
-    }
+    for (let steps = 0; steps < STEPS_MAX && this.#agenda.next !== undefined; steps++) this.#happen(this.#agenda.next)
   }
 }
