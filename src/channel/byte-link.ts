@@ -10,14 +10,17 @@ export const VIEWS_MAX = 1024
 /** The channel broke, or never stood. What was handed to it before may or may not have arrived. */
 export class ChannelError extends Error {
   readonly _tag = 'ChannelError'
-  /** What was being done, in QEMU's words: `Unable to write to socket`, `Failed to connect to '127.0.0.1:4444'`. */
+  /**
+   * What was being done, in QEMU's words: `Unable to write to socket`, `Failed to connect to '127.0.0.1:4444'`. Empty where
+   * QEMU says only what is wrong.
+   */
   readonly operation: string
   /** The system's code where there is one: `EPIPE`, `ECONNRESET`, `ECONNREFUSED`. */
   readonly code: string
   /** The message as QEMU 2.11 words it, where that differs. */
   readonly message211: string
   constructor(operation: string, code: string, detail: string, message211?: string) {
-    super(`${operation}: ${detail}`)
+    super(operation === '' ? detail : `${operation}: ${detail}`)
     this.operation = operation
     this.code = code
     this.message211 = message211 ?? this.message

@@ -66,6 +66,17 @@ const openedPipe = (pipe: Socket, direction: Direction): OpenedChannel => {
 
 type Direction = 'outgoing' | 'incoming'
 
+const notFound = (name: string): ChannelError =>
+  new ChannelError(`File descriptor named '${name}'`, 'EBADF', 'not found')
+
+/** Takes a descriptor out of the table, for somebody else to open. */
+export const takeDescriptor = (table: DescriptorTable, name: string): Effect.Effect<number, ChannelError> =>
+  Effect.suspend(() => {
+    const descriptor = table.get(name)
+    table.delete(name)
+    return descriptor === undefined ? Effect.fail(notFound(name)) : Effect.succeed(descriptor)
+  })
+
 /** Opens the descriptor of that name, which is used up, and closed with the scope. */
 export const openDescriptor = (
   table: DescriptorTable,
@@ -76,7 +87,7 @@ export const openDescriptor = (
     Effect.try({
       try: () => {
         const descriptor = table.get(name)
-        if (descriptor === undefined) throw new ChannelError(`File descriptor named '${name}'`, 'EBADF', 'not found')
+        if (descriptor === undefined) throw notFound(name)
         const stat = fstatSync(descriptor)
         const opened = stat.isSocket()
           ? openedSocket(streamOf(descriptor))

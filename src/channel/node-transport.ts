@@ -1,15 +1,17 @@
 /**
  * Transports of Node: `tcp:`, `unix:`, `exec:` and `fd:`. Channels are opened here and read and written elsewhere, by
- * their descriptors (see `descriptor-link`).
+ * their descriptors (see `descriptor-link`); with TLS they live in a thread of their own.
  */
 import { Effect, Layer, type Scope } from 'effect'
 import { parseUri, type ChannelAddress } from '../core/uri.ts'
 import { ChannelError } from './byte-link.ts'
 import { runCommand } from './command.ts'
-import { openDescriptor, type DescriptorTable } from './descriptor.ts'
+import { openDescriptor, takeDescriptor, type DescriptorTable } from './descriptor.ts'
 import { connectionOf, type OpenedChannel } from './opened-channel.ts'
 import { connectSocket, listenSocket } from './socket.ts'
-import { Transport, type Connection, type Listener } from './transport.ts'
+import type { ThreadAddress } from './tls-request.ts'
+import { TlsChannels } from './tls-transport.ts'
+import { Transport, type Listener } from './transport.ts'
 
 /** What a process brings along for its transports. */
 export interface NodeTransportOptions {
@@ -68,19 +70,39 @@ const openIncoming = (
   })
 }
 
+/** The same address for the TLS thread, which cannot see the table: a descriptor is used up here. */
+const forThread = (
+  uri: string,
+  address: ChannelAddress | undefined,
+  table: DescriptorTable,
+): Effect.Effect<ThreadAddress, ChannelError> =>
+  Effect.gen(function* () {
+    if (address === undefined) return yield* unsupported(uri)
+    if (address.transport !== 'fd') return address
+    return { transport: 'fd' as const, descriptor: yield* takeDescriptor(table, address.name) }
+  })
+
+const make = ({ descriptors = new Map() }: NodeTransportOptions) =>
+  Effect.gen(function* () {
+    const secured = new TlsChannels()
+    yield* Effect.addFinalizer(() => secured.end)
+    return Transport.of({
+      connect: (uri, { returnPath, tls }) =>
+        tls === undefined
+          ? Effect.map(openOutgoing(uri, parseUri(uri), descriptors, returnPath), connectionOf)
+          : Effect.flatMap(forThread(uri, parseUri(uri), descriptors), (address) => secured.connect(uri, address, tls)),
+      listen: (uri, accept, { tls } = {}) =>
+        tls === undefined
+          ? openIncoming(uri, parseUri(uri), descriptors, (channel) => accept(connectionOf(channel)))
+          : Effect.flatMap(forThread(uri, parseUri(uri), descriptors), (address) =>
+              secured.listen(uri, address, tls, accept),
+            ),
+    })
+  })
+
 /** The transports of Node, for a process that was started with descriptors. */
-export const nodeTransportWith = ({ descriptors = new Map() }: NodeTransportOptions): Layer.Layer<Transport> =>
-  Layer.succeed(
-    Transport,
-    Transport.of({
-      connect: (uri, { returnPath }) =>
-        Effect.map(openOutgoing(uri, parseUri(uri), descriptors, returnPath), (opened): Connection =>
-          connectionOf(opened),
-        ),
-      listen: (uri, accept) =>
-        openIncoming(uri, parseUri(uri), descriptors, (channel) => accept(connectionOf(channel))),
-    }),
-  )
+export const nodeTransportWith = (options: NodeTransportOptions): Layer.Layer<Transport> =>
+  Layer.effect(Transport, make(options))
 
 /** The transports of Node. */
 export const nodeTransport = nodeTransportWith({})

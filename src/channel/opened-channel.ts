@@ -26,7 +26,7 @@ const LOOK = '1 millis'
 /** A connection whose bytes are moved by descriptors. */
 export const connectionOf = ({ descriptors, endWrites, finished, close }: OpenedChannel): Connection => ({
   link: descriptorLink(descriptors),
-  descriptors,
+  shared: { kind: 'descriptors', descriptors },
   returnPath: descriptors.in >= 0 && descriptors.out >= 0,
   ready: Effect.sleep(LOOK),
   endWrites,

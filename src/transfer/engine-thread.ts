@@ -1,6 +1,6 @@
 /** Entry of the thread that moves pages: runs one engine after the other, each until it is over. */
 import { parentPort, type MessagePort } from 'node:worker_threads'
-import { descriptorLink, type Descriptors } from '../channel/descriptor-link.ts'
+import { linkOf, type SharedLink } from '../channel/shared-link.ts'
 import { GuestMemory, type SharedGuestMemory } from '../memory/index.ts'
 import { IncomingEngine } from './incoming-engine.ts'
 import type { IncomingOrder, OutgoingOrder, Wait } from './order.ts'
@@ -12,7 +12,7 @@ import { Doorbell, posted } from './worker-thread.ts'
 export interface EngineJob {
   readonly kind: 'outgoing' | 'incoming'
   readonly memory: SharedGuestMemory
-  readonly descriptors: Descriptors
+  readonly link: SharedLink
   readonly doorbell: SharedArrayBuffer
   readonly port: MessagePort
 }
@@ -26,7 +26,7 @@ const runJob = (job: EngineJob): void => {
   // A refused write is an ordinary answer here (EAGAIN), and stack traces are most of what an exception costs.
   Error.stackTraceLimit = 0
   const memory = GuestMemory.fromShared(job.memory)
-  const link = descriptorLink(job.descriptors)
+  const link = linkOf(job.link)
   const report = (news: unknown) => job.port.postMessage(news)
   const doorbell = new Doorbell(job.doorbell)
   const engine =

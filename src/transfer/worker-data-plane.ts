@@ -4,6 +4,7 @@
  */
 import { MessageChannel, type Worker } from 'node:worker_threads'
 import { Deferred, Effect, Layer, type Scope } from 'effect'
+import type { SharedLink } from '../channel/shared-link.ts'
 import type { Connection } from '../channel/transport.ts'
 import type { GuestMemory } from '../memory/index.ts'
 import { DataPlane, type EngineHandle } from './data-plane.ts'
@@ -13,6 +14,9 @@ import { Doorbell, startThread } from './worker-thread.ts'
 
 /** How long an engine may take to notice that it is to end, before its thread is ended with it. */
 const ABORT_PATIENCE = '2 seconds'
+
+/** A connection that no other thread can use is one that is broken there. */
+const NO_LINK: SharedLink = { kind: 'descriptors', descriptors: { in: -1, out: -1, kind: 'file' } }
 
 const make = Effect.gen(function* () {
   const threads = new Set<Worker>()
@@ -64,7 +68,7 @@ const make = Effect.gen(function* () {
       const job: EngineJob = {
         kind,
         memory: memory.toShared(),
-        descriptors: connection.descriptors ?? { in: -1, out: -1, kind: 'file' },
+        link: connection.shared ?? NO_LINK,
         doorbell: doorbell.buffer,
         port: port2,
       }

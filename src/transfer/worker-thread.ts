@@ -3,30 +3,15 @@
  * loop, and where the threads' entry files are. Node's own worker_threads are used and not Effect's workers, because a
  * thread that moves pages never returns to its event loop while it does: it looks for orders between two writes.
  */
-import { receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads'
+import { receiveMessageOnPort, type MessagePort, type Worker } from 'node:worker_threads'
+import { startThreadBeside } from '../channel/thread.ts'
 
-/** A thread's environment: that of the process, without what a test runner or a tracer has every thread import. */
-const environment = (): NodeJS.ProcessEnv =>
-  Object.fromEntries(Object.entries(process.env).filter(([name]) => name !== 'NODE_OPTIONS'))
-
-/**
- * A thread of the sources as they are, or of the build. It starts without the process's own options, as imports among
- * them would be loaded anew, and a migration waits for that.
- */
+/** Starts one of the threads of this folder. */
 export const startThread = (
   name: 'engine-thread' | 'guest-thread',
   workerData?: unknown,
   transferList: readonly MessagePort[] = [],
-): Worker => {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-  return new Worker(new URL(`./${name}.${extension}`, import.meta.url), {
-    workerData,
-    name,
-    transferList: [...transferList],
-    execArgv: [],
-    env: environment(),
-  })
-}
+): Worker => startThreadBeside(import.meta.url, name, workerData, transferList)
 
 /** One shared cell; ringing wakes whoever sleeps on it. */
 export class Doorbell {
