@@ -8,10 +8,11 @@ import { destination } from './destination.ts'
 import { migrate } from './migrate.ts'
 import { replay } from './replay.ts'
 import { serve } from './serve.ts'
+import { stream } from './stream.ts'
 
 const switchover = Command.make('switchover').pipe(
   Command.withDescription('A verified core of VM live migration'),
-  Command.withSubcommands([migrate, serve, replay, check, chart, destination]),
+  Command.withSubcommands([migrate, serve, replay, check, chart, stream, destination]),
 )
 
 const exitCodeOf = (error: unknown): number =>

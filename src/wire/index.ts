@@ -97,3 +97,14 @@ export {
 } from './multifd-decoder.ts'
 export { MultifdEncoder, type MultifdCompressor } from './multifd-encoder.ts'
 export { MultifdBarrier, type BarrierParty } from './multifd-barrier.ts'
+export { MigrationDecoder, type MigrationDecoderOptions } from './migration-decoder.ts'
+export { PageSet } from './page-set.ts'
+export {
+  StreamSummary,
+  type BlockSummary,
+  type ChannelSummary,
+  type DeviceSummary,
+  type PageCounts,
+  type SectionSummary,
+} from './stream-summary.ts'
+export { teeSink } from './tee-sink.ts'

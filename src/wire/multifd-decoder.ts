@@ -44,10 +44,13 @@ export interface MultifdDecoderOptions {
   readonly sink: MultifdSink
   /** The block list, from the decoder of the main channel. */
   readonly table: RamBlockTable
-  /** What packets are compressed with, by agreement: the stream cannot choose. `none` unless told. */
-  readonly method?: MultifdMethodName
-  /** Makes the context of this channel; needed for every method but `none`. */
-  readonly decompressor?: MultifdDecompressor
+  /**
+   * What packets are compressed with, by agreement of both sides: another is refused. `any` takes the word of the first
+   * packet with pages, for recordings. `none` unless told.
+   */
+  readonly method?: MultifdMethodName | 'any'
+  /** Makes the context of a channel; undefined for a method that this side does not have. Needed unless it is `none`. */
+  readonly makeDecompressor?: (method: MultifdMethodName) => MultifdDecompressor | undefined
 }
 
 const INIT = 0
@@ -68,9 +71,10 @@ const WANTED = [
  */
 export class MultifdDecoder {
   readonly #options: MultifdDecoderOptions
-  readonly #method: MultifdMethodName
+  #method: MultifdMethodName | 'any'
+  #decompressor: MultifdDecompressor | undefined
   readonly #data = new Accumulator()
-  readonly #pages: Uint8Array
+  #pages = new Uint8Array(0)
   #state: number = INIT
   #packet: MultifdPacket | undefined
   #block = -1
@@ -83,11 +87,23 @@ export class MultifdDecoder {
 
   constructor(options: MultifdDecoderOptions) {
     this.#options = options
-    this.#method = options.method ?? 'none'
-    this.#pages = new Uint8Array(this.#method === 'none' ? 0 : MULTIFD_PAGES_MAX * PAGE_BYTES)
-    if (this.#method !== 'none' && options.decompressor === undefined) {
-      throw new RangeError(`Compression ${this.#method} needs a decompressor`)
-    }
+    const { method = 'none' } = options
+    this.#method = method
+    if (method !== 'any' && !this.#settle(method)) throw new RangeError(`Compression ${method} needs a decompressor`)
+  }
+
+  /** What packets are compressed with; `any` as long as no packet with pages has come. */
+  get method(): MultifdMethodName | 'any' {
+    return this.#method
+  }
+
+  /** From here on packets are compressed so; false if this side cannot. */
+  #settle(method: MultifdMethodName): boolean {
+    this.#method = method
+    if (method === 'none') return true
+    this.#decompressor = this.#options.makeDecompressor?.(method)
+    this.#pages = new Uint8Array(MULTIFD_PAGES_MAX * PAGE_BYTES)
+    return this.#decompressor !== undefined
   }
 
   /** Bytes of the channel consumed so far. */
@@ -192,8 +208,14 @@ export class MultifdDecoder {
     if (pagesMax > MULTIFD_PAGES_MAX) {
       throw this.#error(at + 12, 'Too many pages allocated', `at most ${MULTIFD_PAGES_MAX}`, `${pagesMax}`)
     }
-    if (method !== this.#method && (offsets.length > 0 || method !== 'none')) {
-      throw this.#error(at + 8, 'Unexpected compression of a packet', this.#method, method ?? 'flags without a meaning')
+    if (method === undefined) {
+      throw this.#error(at + 8, 'Unexpected compression of a packet', this.#method, 'flags without a meaning')
+    }
+    if (this.#method === 'any' && offsets.length > 0 && !this.#settle(method)) {
+      throw this.#error(at + 8, 'Unexpected compression of a packet', 'one that this side has', method)
+    }
+    if (method !== this.#method && this.#method !== 'any' && (offsets.length > 0 || method !== 'none')) {
+      throw this.#error(at + 8, 'Unexpected compression of a packet', this.#method, method)
     }
     if (offsets.length === 0) return
     const plain = offsets.length * PAGE_BYTES
@@ -240,10 +262,10 @@ export class MultifdDecoder {
     const count = Math.min(packet.dataBytes - this.#data.length, end - at)
     this.#data.append(bytes, at, at + count)
     if (this.#data.length < packet.dataBytes) return at + count
-    const { sink, decompressor } = this.#options
+    const { sink } = this.#options
     const { offsets } = packet
     const out = this.#pages.subarray(0, offsets.length * PAGE_BYTES)
-    const fault = decompressor?.decompress(this.#data.take(), out)
+    const fault = this.#decompressor?.decompress(this.#data.take(), out)
     if (fault !== undefined) {
       const place = at + count - packet.dataBytes
       throw this.#error(place, `Bad ${this.#method} data in a packet`, `${out.length} bytes of pages`, fault)

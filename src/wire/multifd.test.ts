@@ -93,17 +93,10 @@ const write = (method: MultifdMethodName, packets: readonly Planned[]) => {
   return { bytes: new Uint8Array(Buffer.concat(pieces)), calls }
 }
 
-const makeDecoder = (method: MultifdMethodName, sink: MultifdSink): MultifdDecoder => {
-  const decompressor = multifdDecompressor(method)
-  return new MultifdDecoder({
-    sink,
-    table: makeTable(),
-    method,
-    ...(decompressor === undefined ? {} : { decompressor }),
-  })
-}
+const makeDecoder = (method: MultifdMethodName | 'any', sink: MultifdSink): MultifdDecoder =>
+  new MultifdDecoder({ sink, table: makeTable(), method, makeDecompressor: multifdDecompressor })
 
-const decode = (method: MultifdMethodName, bytes: Uint8Array, cuts: readonly number[]): readonly string[] => {
+const decode = (method: MultifdMethodName | 'any', bytes: Uint8Array, cuts: readonly number[]): readonly string[] => {
   const { calls, sink } = listener()
   const decoder = makeDecoder(method, sink)
   const going = {
@@ -131,6 +124,7 @@ for (const method of ['none', 'zlib', 'zstd'] as const)
           const { bytes, calls } = write(method, packets)
           const cuts = places.map((place) => Math.floor(place * bytes.length)).sort((a, b) => a - b)
           t.strictSame(decode(method, bytes, cuts), calls)
+          t.strictSame(decode('any', bytes, cuts), calls, 'by the word of the channel')
         },
       ),
       { numRuns: 60 },

@@ -92,6 +92,8 @@ export class SectionDecoder {
   packaged = false
   /** An ENABLE_COLO command has come. */
   coloEnabled = false
+  /** Place in the stream of the section or command that is being read. */
+  itemOffset = 0
 
   constructor(
     sink: StreamSink,
@@ -171,6 +173,7 @@ export class SectionDecoder {
   #item(bytes: Uint8Array, at: number, end: number): number {
     if (end - at < 1) return at
     const type = bytes[at]!
+    this.itemOffset = this.#base + at
     if (this.#place === 'package' && type !== SECTION_FULL && type !== SECTION_COMMAND) {
       throw this.#error(at, 'Unexpected section in a package', 'FULL or COMMAND', `type ${hex(type)}`)
     }

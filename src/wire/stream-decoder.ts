@@ -21,9 +21,10 @@ export interface StreamDecoderOptions extends SectionDecoderOptions {
   /**
    * Whether a VM description has to follow EOF. Unless told, it has to, except in a stream that switched to postcopy
    * (one with a PACKAGED command). `absent` is for machine types up to 2.2, which suppress it: in tail mode only
-   * `finish` can tell the end of such a stream.
+   * `finish` can tell the end of such a stream. `optional` is for a reader that does not know the machine type: as
+   * `absent` if the transport ends without one and the source is of an old type, and as required otherwise.
    */
-  readonly vmDescription?: 'required' | 'absent'
+  readonly vmDescription?: 'required' | 'absent' | 'optional'
   /** The iterable sections that the receiver takes; `ram` alone unless told. */
   readonly iterables?: readonly IterableName[]
   /**
@@ -101,6 +102,11 @@ export class StreamDecoder {
     return this.#base + at
   }
 
+  /** Place in the stream of the section or command that the sink was last told of. */
+  get itemOffset(): number {
+    return this.#sections.itemOffset
+  }
+
   /** Whether the stream has come to its proper end. From then on `feed` consumes nothing. */
   get complete(): boolean {
     return this.#state === COMPLETE
@@ -152,7 +158,7 @@ export class StreamDecoder {
   finish(remaining = 0): void {
     this.#finally(() => {
       if (this.#state === COMPLETE) return
-      if (this.#tail === undefined || !this.#endBareTail(this.#tail)) throw this.#cutOff(remaining)
+      if (!this.#endBare(remaining)) throw this.#cutOff(remaining)
     })
   }
 
@@ -278,7 +284,8 @@ export class StreamDecoder {
   get #descriptionRequired(): boolean {
     if (this.#inCheckpoint) return false
     const { vmDescription } = this.#options
-    return vmDescription === undefined ? !this.#sections.packaged : vmDescription === 'required'
+    if (vmDescription === 'absent') return false
+    return vmDescription === 'required' || !this.#sections.packaged
   }
 
   get #descriptionBytesMax(): number {
@@ -347,12 +354,15 @@ export class StreamDecoder {
     return excess
   }
 
-  /** The end of a tail without a description, which only the end of the transport can tell. */
-  #endBareTail(tail: DeviceTail): boolean {
-    const bytes = this.#options.vmDescription === 'absent' ? tail.bare() : undefined
-    if (bytes === undefined) return false
+  /** The end of a stream without description, where only the end of the transport can tell it. */
+  #endBare(remaining: number): boolean {
+    const { vmDescription } = this.#options
+    const isOld = vmDescription === 'optional' && this.#header.done && this.#header.configuration === undefined
+    if (remaining > 0 || (vmDescription !== 'absent' && !isOld)) return false
+    const bytes = this.#tail?.bare()
+    if (bytes === undefined && this.#state !== DESCRIPTION) return false
     this.#tail = undefined
-    this.#sink.deviceTail(bytes)
+    if (bytes !== undefined) this.#sink.deviceTail(bytes)
     this.#end()
     return true
   }
