@@ -39,14 +39,20 @@ const exitsWhole = (mode: 'primary' | 'secondary', options: ChartOptions) =>
       }
     : {}
 
-/** A pair that has come apart: told at once (quirk q11: never), and the guest stands still (quirk h19: it runs on). */
+/**
+ * A pair that has come apart. The guest stands still (quirk h19: it runs on), then it is told (quirk q11: never): who hears
+ * of it can rely on it that this side does not serve.
+ */
 const comesApart = (mode: 'primary' | 'secondary', options: ChartOptions) => {
   const variant = variantOf(options)
-  return [
-    closes(mode),
-    ...(variant.has('q11') ? [] : [exits(mode, 'error')]),
-    ...(variant.has('h19') ? [] : [synchronise.coloStop]),
-  ]
+  return {
+    entry: [
+      closes(mode),
+      ...(variant.has('h19') ? [] : [synchronise.coloStop]),
+      ...(variant.has('q11') ? [] : [synchronise.coloProceeds]),
+    ],
+    ...(variant.has('q11') ? {} : { on: { 'colo.proceed': { actions: exits(mode, 'error') } } }),
+  }
 }
 
 const primary = (options: ChartOptions) => {
@@ -160,7 +166,7 @@ const primary = (options: ChartOptions) => {
         description:
           'The secondary is lost, or the channel to it: whether it will take over is not known here. Nothing is told to a client; a failover goes on alone.',
         meta: source('COLOExitReason.error', 'colo_process_checkpoint; since 3.1'),
-        entry: comesApart('primary', options),
+        ...comesApart('primary', options),
       },
     },
   })
@@ -190,7 +196,6 @@ const secondary = (options: ChartOptions) => {
     initial: 'lockstep',
     on: {
       'colo.exit': { target: '#colo-unknown', actions: [closes('secondary'), 'openOutput'] },
-      'incoming.torn': torn,
       'replication.lost': torn,
     },
     states: {
@@ -267,6 +272,7 @@ const secondary = (options: ChartOptions) => {
                 description: 'Pages and devices are put in use together.',
                 entry: 'loadCheckpoint',
                 on: {
+                  'incoming.torn': torn,
                   'incoming.vmstate-loaded': [
                     { target: 'disks', guard: 'replicates', actions: remember.sourceState },
                     ...inUse,
@@ -301,7 +307,7 @@ const secondary = (options: ChartOptions) => {
         description:
           'The primary is lost, or the channel to it: whether it still serves is not known here. A failover takes over from the last checkpoint that is in use.',
         meta: source('COLOExitReason.error', 'colo_process_incoming_thread; since 3.1'),
-        entry: comesApart('secondary', options),
+        ...comesApart('secondary', options),
       },
     },
   })

@@ -125,7 +125,7 @@ export const guestRegion = (options: GuestOptions = {}) => {
           ],
           'vm.postmigrate': 'postmigrate',
           'vm.colo-stop': 'colo',
-          'vm.colo-resume': variant.has('h31') ? resumes : asBefore,
+          'vm.colo-resume': variant.has('h30') ? resumes : asBefore,
           ...(variant.has('h29')
             ? {}
             : { stop: { guard: 'beforeRunning' as const, actions: remember.before('paused') } }),

@@ -170,7 +170,7 @@ export const incomingRegion = (options: IncomingOptions = {}) => {
         on: {
           'colo.leave': '#incoming-completed',
           // What is in memory is no state of any guest.
-          'incoming.torn': '#incoming-failed',
+          'incoming.torn': { target: '#incoming-failed', guard: 'coloLoading' },
           'replication.lost': '#incoming-failed',
         },
       },

@@ -236,13 +236,7 @@ export const quirks = [
   {
     id: 'h30',
     profiles: ['2.11', '7.2'],
-    title: 'stop is forgotten in COLO: the next checkpoint runs the guest again',
-    breaks: ['I2'],
-  },
-  {
-    id: 'h31',
-    profiles: ['2.11', '7.2'],
-    title: 'COLO starts a guest that the user had stopped',
+    title: 'COLO runs a guest that the user has stopped, when it begins and at each checkpoint',
     breaks: ['I2'],
   },
   {

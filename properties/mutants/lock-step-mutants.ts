@@ -38,12 +38,14 @@ export const lockStepMutants: readonly Mutant<CoreSystem>[] = [
     id: 'F1',
     title: 'a failover that is asked for while COLO is being entered is accepted and lost (quirk q9)',
     system: quirky('q9'),
+    quirk: 'q9',
     killedBy: ['I28'],
   },
   {
     id: 'F2',
     title: 'a failover after a load that failed waits for it for ever (quirk q10)',
     system: quirky('q10'),
+    quirk: 'q10',
     killedBy: ['I28', 'I9'],
   },
   {
@@ -63,12 +65,14 @@ export const lockStepMutants: readonly Mutant<CoreSystem>[] = [
     id: 'F4',
     title: 'the guest of a secondary that took over stays stopped (quirk q12)',
     system: quirky('q12'),
+    quirk: 'q12',
     killedBy: ['I29'],
   },
   {
     id: 'F7',
     title: 'a pair comes apart and nobody is told (quirk q11)',
     system: quirky('q11'),
+    quirk: 'q11',
     killedBy: ['I9'],
   },
   {
@@ -125,24 +129,21 @@ export const lockStepMutants: readonly Mutant<CoreSystem>[] = [
     id: 'H15',
     title: 'behind a pause COLO is never entered and the status stays device (quirk h15)',
     system: quirky('h15'),
+    quirk: 'h15',
     killedBy: ['I9'],
   },
   {
     id: 'H19',
     title: 'a primary that has lost its secondary runs on beside it (quirk h19)',
     system: quirky('h19'),
+    quirk: 'h19',
     killedBy: ['I1'],
   },
   {
     id: 'h30',
-    title: 'stop is forgotten at the next checkpoint',
+    title: 'COLO runs a guest that the user has stopped (quirk h30)',
     system: quirky('h30'),
-    killedBy: ['I2'],
-  },
-  {
-    id: 'h31',
-    title: 'COLO starts a guest that the user had stopped',
-    system: quirky('h31'),
+    quirk: 'h30',
     killedBy: ['I2'],
   },
   {

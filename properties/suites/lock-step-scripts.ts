@@ -170,16 +170,16 @@ export const lockStepScripts: readonly CoreScript[] = [
   },
   { name: 'the guest shuts down', plan: recent, actions: [pair, { do: 'shut-down', who: 'source' }, settle] },
   { name: 'a cancel', plan: recent, actions: [pair, to('source', { name: 'migrate_cancel' }), settle] },
-  {
-    name: 'behind a pause',
-    plan: { ...recent, pause: true },
+  ...[old, recent].map((plan): CoreScript => ({
+    name: `behind a pause, ${plan.profile}`,
+    plan: { ...plan, pause: true },
     actions: [
       { do: 'migrate' },
       until('pre-switchover.precopy'),
       to('source', { name: 'migrate-continue', arguments: { state: 'pre-switchover' } }),
       primary('running'),
     ],
-  },
+  })),
   {
     name: 'a fence that confirms, on either side',
     plan: fenced,

@@ -75,6 +75,8 @@ interface Summary {
   readonly started: boolean
   /** It has been in postcopy. */
   readonly listened: boolean
+  /** Its guest runs, or is about to. */
+  readonly running: boolean
   readonly postcopy: boolean
   readonly runs: readonly RunRecord[]
   readonly quirks: QuirkMask
@@ -102,6 +104,7 @@ const summaryOf = (one: Configuration): Summary => {
     incoming: one.node.incomingPath,
     started: (one.flags & flag.started) !== 0,
     listened: (one.flags & flag.listened) !== 0,
+    running: one.node.guest === 'running',
     postcopy: one.node.context.postcopy,
     runs,
     quirks: one.quirks,
@@ -171,6 +174,16 @@ const rules: readonly PairRule[] = [
     broken: 'the guest was started on the destination, although it was stopped on the source',
     holds: (receiver, run) => !receiver.started || !mayRunThere(run) || run.ranBefore,
     quirk: (_receiver, run) => (run.mark === 'postcopy' ? 'h21' : undefined),
+  },
+  {
+    broken: 'the guest of the secondary that took over stays stopped, although it ran on the source',
+    holds: (receiver, run) =>
+      receiver.incoming !== 'completed' ||
+      run.mark !== 'colo' ||
+      !run.ranBefore ||
+      receiver.started ||
+      receiver.running,
+    quirk: () => 'q12',
   },
   {
     broken: 'the source completed, although the destination entered COLO',
