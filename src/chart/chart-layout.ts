@@ -53,6 +53,8 @@ export interface Arrow {
 /** A chart with every place worked out. */
 export interface ChartDrawing {
   readonly name: string
+  /** Names of states only: what they do, and what the arrows stand for, is left to whoever asks. */
+  readonly terse: boolean
   readonly width: number
   readonly height: number
   readonly boxes: readonly Box[]
@@ -104,12 +106,14 @@ interface PlannedArrow {
 /** A chart with some of its states closed, ready to be laid out. */
 class Plan {
   readonly chart: ChartModel
+  readonly terse: boolean
   private readonly closed: ReadonlySet<string>
   private readonly states: ReadonlyMap<string, ChartState>
   private readonly children: ReadonlyMap<string, readonly ChartState[]>
 
-  constructor(chart: ChartModel, closed: ReadonlySet<string>) {
+  constructor(chart: ChartModel, closed: ReadonlySet<string>, terse: boolean) {
     this.chart = chart
+    this.terse = terse
     this.closed = closed
     this.states = new Map(chart.states.map((state) => [state.id, state]))
     this.children = new Map(chart.states.map((state) => [state.id, childrenOf(chart, state.id)]))
@@ -199,9 +203,6 @@ const backEdges = (pairs: readonly (readonly [string, string])[], starts: readon
 const widest = (texts: readonly string[], width: number): number =>
   Math.max(0, ...texts.map((text) => [...text].length * width))
 
-const headHeight = (notes: readonly string[], internal: readonly LabelLine[]): number =>
-  metrics.nameHeight + (notes.length + internal.length) * metrics.noteHeight
-
 /** Set on every state that holds others: ELK hands no option down. */
 const layering: Readonly<Record<string, string>> = {
   'elk.algorithm': 'layered',
@@ -222,11 +223,12 @@ const layering: Readonly<Record<string, string>> = {
 }
 
 const nodeOf = (plan: Plan, state: ChartState): ElkNode => {
-  const notes = notesOf(state)
-  const internal = plan.internal(state.id)
-  const name = [...state.name].length * metrics.nameWidth + 28
-  const width = Math.max(name, widest([...notes, ...internal.map(({ text }) => text)], metrics.noteWidth) + 20, 64)
-  const head = headHeight(notes, internal) + (notes.length + internal.length > 0 ? 6 : 4)
+  const texts = plan.terse ? [] : [...notesOf(state), ...plan.internal(state.id).map(({ text }) => text)]
+  const name =
+    [...`${state.name}${variantMark(state.only)}`].length * metrics.nameWidth +
+    (plan.inside(state.id) === 'leaf' ? 28 : 58)
+  const width = Math.max(name, widest(texts, metrics.noteWidth) + 20, 64)
+  const head = metrics.nameHeight + texts.length * metrics.noteHeight + (texts.length > 0 ? 6 : 4)
   const below = plan.below(state.id)
   if (below.length === 0) return { id: state.id, width, height: head }
   const initial =
@@ -249,18 +251,20 @@ const edgesOf = (plan: Plan): ElkExtendedEdge[] => {
     // An arrow that leads back is laid out the other way round, so that the layers follow the way from the start.
     sources: [forward ? from : to],
     targets: [forward ? to : from],
-    labels: [
-      {
-        id: `label ${index}`,
-        text: lines.map(({ text }) => text).join('\n'),
-        width:
-          widest(
-            lines.map(({ text }) => text),
-            metrics.noteWidth,
-          ) + 8,
-        height: lines.length * metrics.noteHeight + 2,
-      },
-    ],
+    labels: plan.terse
+      ? []
+      : [
+          {
+            id: `label ${index}`,
+            text: lines.map(({ text }) => text).join('\n'),
+            width:
+              widest(
+                lines.map(({ text }) => text),
+                metrics.noteWidth,
+              ) + 8,
+            height: lines.length * metrics.noteHeight + 2,
+          },
+        ],
   }))
   for (const { id, initial } of plan.chart.states)
     if (initial !== undefined && plan.below(id).length > 0 && plan.shown(id) === id)
@@ -324,10 +328,14 @@ const loadKernel = (): Promise<ELK> =>
 
 /**
  * Lays a chart out. `closed` are the ids of states whose inside is not drawn; transitions from and to it then start and
- * end at its border.
+ * end at its border. `terse` leaves out everything but the names of the states, which takes a quarter of the room.
  */
-export const layOut = async (chart: ChartModel, closed: ReadonlySet<string> = new Set()): Promise<ChartDrawing> => {
-  const plan = new Plan(chart, closed)
+export const layOut = async (
+  chart: ChartModel,
+  closed: ReadonlySet<string> = new Set(),
+  terse = false,
+): Promise<ChartDrawing> => {
+  const plan = new Plan(chart, closed, terse)
   const elk = await loadKernel()
   const graph: ElkNode = await elk.layout({
     id: ' root',
@@ -337,6 +345,7 @@ export const layOut = async (chart: ChartModel, closed: ReadonlySet<string> = ne
   })
   return {
     name: chart.name,
+    terse,
     width: Math.ceil(graph.width ?? 0),
     height: Math.ceil(graph.height ?? 0),
     boxes: (graph.children ?? []).flatMap((child) => boxesOf(plan, child, 0, 0, 0)),

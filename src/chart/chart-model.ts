@@ -187,6 +187,18 @@ export const chartModel = (machine: AnyStateMachine): ChartModel => {
 export const transitionLabel = ({ event, guard }: Pick<ChartTransition, 'event' | 'guard'>): string =>
   guard === undefined ? event : `${event} [${guard}]`
 
+/** The part of a chart from one state on, as a chart of its own: a region of a parallel one. */
+export const chartBelow = (chart: ChartModel, id: string): ChartModel => {
+  const inside = (other: string) => other === id || other.startsWith(`${id}.`)
+  return {
+    name: chart.states.find((state) => state.id === id)?.name ?? id,
+    states: chart.states
+      .filter((state) => inside(state.id))
+      .map((state) => (state.id === id ? { ...state, parent: undefined } : state)),
+    transitions: chart.transitions.filter(({ from }) => inside(from)),
+  }
+}
+
 /** Which variants have something that not all have. */
 export const variantMark = (only: readonly string[] | undefined): string =>
   only === undefined ? '' : ` (${only.join(', ')})`
@@ -194,3 +206,9 @@ export const variantMark = (only: readonly string[] | undefined): string =>
 /** The states directly below one, in document order. */
 export const childrenOf = (chart: ChartModel, id: string): readonly ChartState[] =>
   chart.states.filter((state) => state.parent === id)
+
+/** The states that can be closed in a drawing: those below the root that hold others. */
+export const foldableIn = ({ states }: ChartModel): readonly string[] =>
+  states
+    .filter(({ parent, kind }) => parent !== undefined && (kind === 'compound' || kind === 'parallel'))
+    .map(({ id }) => id)

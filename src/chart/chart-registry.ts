@@ -31,10 +31,11 @@ const exportsByName: ReadonlyMap<string, unknown> = new Map(
 export const chartNames: readonly string[] = [...exportsByName.keys()]
 
 /**
- * A chart by its name; undefined where there is none. A chart that no profile or quirk changes ignores them.
+ * A chart by its name; undefined where there is none. A chart that no profile or quirk changes ignores them; the incoming
+ * chart is that of a process that was started with `-incoming`, unless something else is said.
  *
  * @example
  * chartNamed('outgoing', { profile: '7.2' })?.id // 'outgoing'
  */
 export const chartNamed = (name: string, options: ChartVariantOptions = {}): AnyStateMachine | undefined =>
-  build(exportsByName.get(name), options)
+  build(exportsByName.get(name), { incoming: name === 'incoming', ...options })

@@ -30,7 +30,10 @@ export const chartStyle = `
 .chart .box { fill: var(--chart-box); stroke: var(--chart-line); stroke-width: 1; }
 .chart .open > .box { fill: var(--chart-nest); }
 .chart .root > .box { fill: var(--chart-ground); }
-.chart .closed > .fold { fill: none; stroke: var(--chart-line); }
+.chart .fold path { fill: none; stroke: var(--chart-muted); stroke-width: 1.4; }
+.chart .fold .touch { fill: none; pointer-events: all; }
+.chart .open > .fold { visibility: hidden; }
+.chart .labels .touch { fill: none; stroke: transparent; stroke-width: 10; pointer-events: stroke; }
 .chart .line { fill: none; stroke: var(--chart-edge); stroke-width: 1.2; }
 .chart .head { fill: var(--chart-edge); }
 .chart .dot { fill: var(--chart-muted); }
@@ -107,6 +110,10 @@ const transitionTitle = (lookup: Lookup, line: LabelLine): string =>
     )
     .join('\n\n')
 
+/** What stands for transitions whose text is not drawn. */
+const placeholders = (ids: readonly string[]): string =>
+  ids.map((id) => `<g class="transition" data-transition="${escapeXml(id)}"></g>`).join('')
+
 /** One element for each transition behind a line of text: what a reader counts, and what a page lights up. */
 const lineElements = (lookup: Lookup, line: LabelLine, x: number, y: number): string => {
   const labels = lookup.only(line.transitions)
@@ -114,11 +121,22 @@ const lineElements = (lookup: Lookup, line: LabelLine, x: number, y: number): st
   return (
     `<text x="${round(x)}" y="${round(y)}" font-size="${metrics.noteSize}" class="transition${labels === undefined ? '' : ' odd'}"` +
     ` data-transition="${escapeXml(first)}"${only(labels)}><title>${escapeXml(transitionTitle(lookup, line))}</title>${escapeXml(line.text)}</text>` +
-    rest.map((id) => `<g class="transition" data-transition="${escapeXml(id)}"></g>`).join('')
+    placeholders(rest)
   )
 }
 
-const boxElement = (lookup: Lookup, box: Box): string => {
+/** The sign that a state can be opened or closed, with room around it for a finger; a file shows it on closed ones only. */
+const foldElement = ({ inside, depth, x, y, width }: Box): string => {
+  if (inside === 'leaf' || depth === 0) return ''
+  const sign = inside === 'closed' ? 'h8m-4 -4v8' : 'h8'
+  const [left, top] = [round(x + width - 15), round(y + 12)]
+  return (
+    `<g class="fold"><rect class="touch" x="${round(left - 7)}" y="${round(top - 11)}" width="22" height="22"/>` +
+    `<path d="M${left} ${top}${sign}"/></g>`
+  )
+}
+
+const boxElement = (lookup: Lookup, box: Box, terse: boolean): string => {
   const state = lookup.states.get(box.id)
   if (state === undefined) return ''
   const classes = [
@@ -128,7 +146,7 @@ const boxElement = (lookup: Lookup, box: Box): string => {
     ...(state.only === undefined ? [] : ['odd']),
   ]
   const centre = round(box.x + box.width / 2)
-  const texts = [...box.notes.map((text): LabelLine => ({ text, transitions: [] })), ...box.internal]
+  const texts = terse ? [] : [...box.notes.map((text): LabelLine => ({ text, transitions: [] })), ...box.internal]
   const nested = box.inside === 'open'
   const nameAt = nested ? `x="${round(box.x + 12)}" text-anchor="start"` : `x="${centre}" text-anchor="middle"`
   const title = [state.description, state.source].filter((text) => text !== undefined).join('\n')
@@ -137,9 +155,8 @@ const boxElement = (lookup: Lookup, box: Box): string => {
     `<title>${escapeXml(title === '' ? box.id : `${box.id}\n${title}`)}</title>`,
     `<rect class="box" x="${box.x}" y="${box.y}" width="${box.width}" height="${box.height}" rx="${nested ? 10 : 7}"/>`,
     `<text class="name" ${nameAt} y="${round(box.y + 17)}" font-size="${metrics.nameSize}">${escapeXml(state.name)}${escapeXml(variantMark(state.only))}</text>`,
-    box.inside === 'closed'
-      ? `<path class="fold" d="M${round(box.x + box.width - 15)} ${round(box.y + 9)}h8m-4 -4v8"/>`
-      : '',
+    foldElement(box),
+    terse ? placeholders(box.internal.flatMap(({ transitions }) => transitions)) : '',
     ...texts.map((line, index) => {
       const y = box.y + metrics.nameHeight + index * metrics.noteHeight + 9
       return line.transitions.length === 0
@@ -165,12 +182,41 @@ const arrowElement = (lookup: Lookup, arrow: Arrow): string => {
   ].join('')
 }
 
+/** The middle of a line, where a count can stand. */
+const middleOf = (points: readonly Point[]): Point => {
+  const lengths = points.slice(1).map(([x, y], index) => Math.hypot(x - points[index]![0], y - points[index]![1]))
+  let left = lengths.reduce((sum, length) => sum + length, 0) / 2
+  for (const [index, length] of lengths.entries()) {
+    const [from, to] = [points[index]!, points[index + 1]!]
+    if (left <= length) {
+      const share = length === 0 ? 0 : left / length
+      return [round(from[0] + (to[0] - from[0]) * share), round(from[1] + (to[1] - from[1]) * share)]
+    }
+    left -= length
+  }
+  return points[0] ?? [0, 0]
+}
+
+const labelsTitle = (lookup: Lookup, labels: readonly LabelLine[]): string =>
+  labels.map((line) => transitionTitle(lookup, line)).join('\n\n')
+
 const labelElements = (lookup: Lookup, arrow: Arrow): string => {
-  if (arrow.labelAt === undefined) return ''
+  if (arrow.from === '') return ''
+  const ends = `data-from="${escapeXml(arrow.from)}" data-to="${escapeXml(arrow.to)}"`
+  if (arrow.labelAt === undefined) {
+    const [x, y] = middleOf(arrow.points)
+    return [
+      `<g class="labels" ${ends}><title>${escapeXml(labelsTitle(lookup, arrow.labels))}</title>`,
+      `<path class="touch" d="${roundedPath(arrow.points)}"/>`,
+      `<text class="count" x="${x}" y="${round(y + 4)}" text-anchor="middle" font-size="${metrics.noteSize + 1}"></text>`,
+      placeholders(arrow.labels.flatMap(({ transitions }) => transitions)),
+      '</g>',
+    ].join('')
+  }
   const [x, y] = arrow.labelAt
   const height = arrow.labels.length * metrics.noteHeight + 2
   return [
-    `<g class="labels" data-from="${escapeXml(arrow.from)}" data-to="${escapeXml(arrow.to)}">`,
+    `<g class="labels" ${ends}>`,
     `<rect class="plate" x="${x}" y="${y}" width="${arrow.labelWidth}" height="${height}" rx="3"/>`,
     ...arrow.labels.map((line, index) => lineElements(lookup, line, x + 4, y + index * metrics.noteHeight + 11)),
     '</g>',
@@ -181,7 +227,7 @@ const labelElements = (lookup: Lookup, arrow: Arrow): string => {
 export const svgContent = (chart: ChartModel, drawing: ChartDrawing): string => {
   const lookup = new Lookup(chart)
   return [
-    ...drawing.boxes.map((box) => boxElement(lookup, box)),
+    ...drawing.boxes.map((box) => boxElement(lookup, box, drawing.terse)),
     ...drawing.arrows.map((arrow) => arrowElement(lookup, arrow)),
     ...drawing.arrows.map((arrow) => labelElements(lookup, arrow)),
   ].join('\n')

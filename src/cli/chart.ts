@@ -7,6 +7,7 @@ import {
   chartNamed,
   chartNames,
   dotOf,
+  foldableIn,
   layOut,
   mermaidOf,
   scxmlOf,
@@ -65,19 +66,15 @@ const difference = Effect.fn('chart.difference')(function* (name: string, option
   const label = [options.profile, ...options.quirk].join('+')
   if (label === before)
     return yield* new WrongUsage({ reason: `--diff: expected another variant than the chart’s own, found ${before}` })
-  const chart = yield* modelNamed(name, { profile: before, incoming: options.incoming })
+  const chart = yield* modelNamed(name, { profile: before, ...(options.incoming ? { incoming: true } : {}) })
   return uniteCharts([
     { label: before, chart },
     { label, chart: chosen },
   ])
 })
 
-/** The states directly below the root that hold others. */
-const foldable = ({ states }: ChartModel): ReadonlySet<string> =>
-  new Set(states.filter(({ parent, kind }) => parent === states[0]?.id && kind === 'compound').map(({ id }) => id))
-
 const drawn = Effect.fn('chart.draw')(function* (chart: ChartModel, collapse: boolean) {
-  const drawing = yield* Effect.promise(() => layOut(chart, collapse ? foldable(chart) : new Set()))
+  const drawing = yield* Effect.promise(() => layOut(chart, new Set(collapse ? foldableIn(chart) : [])))
   return svgOf(chart, drawing)
 })
 
@@ -88,7 +85,7 @@ const run = Effect.fn('chart')(function* (options: Options) {
   const chosen = yield* modelNamed(name, {
     profile: options.profile,
     quirks: new Set(quirks),
-    incoming: options.incoming,
+    ...(options.incoming ? { incoming: true } : {}),
   })
   const chart = yield* difference(name, options, chosen)
   switch (options.json ? 'json' : Option.getOrElse(options.format, () => 'svg' as const)) {

@@ -9,10 +9,11 @@ import { migrate } from './migrate.ts'
 import { replay } from './replay.ts'
 import { serve } from './serve.ts'
 import { stream } from './stream.ts'
+import { view } from './view.ts'
 
 const switchover = Command.make('switchover').pipe(
   Command.withDescription('A verified core of VM live migration'),
-  Command.withSubcommands([migrate, serve, replay, check, chart, stream, destination]),
+  Command.withSubcommands([migrate, serve, replay, check, chart, stream, view, destination]),
 )
 
 const exitCodeOf = (error: unknown): number =>

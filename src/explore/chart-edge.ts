@@ -71,21 +71,13 @@ export const edgesOf = (machine: AnyStateMachine): readonly ChartEdge[] => {
 
 const nothing = (): void => {}
 
-/**
- * Takes steps of a machine and tells the edges that each of them took: one for the event, and one for every
- * synchronisation that was raised and taken within the step.
- *
- * @example
- * const take = edgeWatcher(machine)
- * const [next, edges] = take(snapshot, { type: 'migrate' })
- * edges.map(edgeText) // ['outgoing: none --migrate [migrateAllowed]--> setup.connecting']
- */
-export const edgeWatcher = (
+/** Takes steps of a machine and tells the transitions that each of them took, in order. */
+export const transitionWatcher = (
   machine: AnyStateMachine,
 ): ((
   snapshot: AnyMachineSnapshot,
   event: EventObject,
-) => readonly [next: AnyMachineSnapshot, edges: readonly ChartEdge[]]) => {
+) => readonly [next: AnyMachineSnapshot, taken: readonly AnyTransitionDefinition[]]) => {
   let taken: AnyTransitionDefinition[] = []
   // An actor that is never started, as XState asks for one; its system tells of the steps within a step.
   const self = createActor(machine, {
@@ -106,6 +98,28 @@ export const edgeWatcher = (
       stopChild: nothing,
       actionExecutor: nothing,
     }) as AnyMachineSnapshot
+    return [next, taken]
+  }
+}
+
+/**
+ * Takes steps of a machine and tells the edges that each of them took: one for the event, and one for every
+ * synchronisation that was raised and taken within the step.
+ *
+ * @example
+ * const take = edgeWatcher(machine)
+ * const [next, edges] = take(snapshot, { type: 'migrate' })
+ * edges.map(edgeText) // ['outgoing: none --migrate [migrateAllowed]--> setup.connecting']
+ */
+export const edgeWatcher = (
+  machine: AnyStateMachine,
+): ((
+  snapshot: AnyMachineSnapshot,
+  event: EventObject,
+) => readonly [next: AnyMachineSnapshot, edges: readonly ChartEdge[]]) => {
+  const take = transitionWatcher(machine)
+  return (snapshot, event) => {
+    const [next, taken] = take(snapshot, event)
     return [next, taken.filter(isEdge).map(edgeOf)]
   }
 }

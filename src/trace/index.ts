@@ -17,5 +17,6 @@ export {
 export * from './validate.ts'
 export * from './verdict.ts'
 export { replayRecordings } from './replay.ts'
-export { fileBytesMax, onePathAScenario, readScenario, ScenarioFileError, scenarioNameOf } from './scenario-files.ts'
+export { fileBytesMax, onePathAScenario, readScenario, ScenarioFileError } from './scenario-files.ts'
+export { partyOf, scenarioNameOf } from './scenario-name.ts'
 export type { ReadError } from './scenario-files.ts'

@@ -4,6 +4,7 @@
  */
 import { Effect, FileSystem, Path, type PlatformError, Schema } from 'effect'
 import { parseRecording, type Recording, RecordingLineError } from './recording.ts'
+import { partyOf, scenarioNameOf } from './scenario-name.ts'
 import { makeScenario, parseMeta, type Scenario } from './scenario.ts'
 
 /** Largest recording that is read, in bytes. */
@@ -20,20 +21,6 @@ export class ScenarioFileError extends Schema.TaggedError<ScenarioFileError>()('
   override get message(): string {
     return `${this.path}: expected ${this.expected}, found ${this.found}`
   }
-}
-
-/** The scenario a file name belongs to; undefined if it belongs to none. */
-export const scenarioNameOf = (fileName: string): string | undefined =>
-  /^(.+)\.meta\.json$/.exec(fileName)?.[1] ??
-  /^(.+)\.[a-z][a-z0-9]*\.jsonl$/.exec(fileName)?.[1] ??
-  /^(.+)\.jsonl$/.exec(fileName)?.[1]
-
-/** The party a file of a scenario records; undefined if it is no recording of it. */
-const partyOf = (scenario: string, fileName: string): string | undefined => {
-  if (!fileName.startsWith(`${scenario}.`) || !fileName.endsWith('.jsonl')) return undefined
-  if (fileName === `${scenario}.jsonl`) return 'src'
-  const party = fileName.slice(scenario.length + 1, -'.jsonl'.length)
-  return /^[a-z][a-z0-9]*$/.test(party) ? party : undefined
 }
 
 /** Why a scenario cannot be read. */
