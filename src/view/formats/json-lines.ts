@@ -30,15 +30,16 @@ const endOfObject = (text: string, from: number): number | undefined => {
   return undefined
 }
 
-/** The JSON objects in a text that has other things between them; what is begun and does not end is left out. */
-export const objectsIn = (text: string): readonly Fields[] => {
-  const found: Fields[] = []
-  for (let at = text.indexOf('{'); at >= 0; at = text.indexOf('{', at)) {
+/** The JSON objects in a text that has other things between them, and what is begun at its end and goes on elsewhere. */
+export const takeObjects = (text: string): { readonly objects: readonly Fields[]; readonly rest: string } => {
+  const objects: Fields[] = []
+  let at = text.indexOf('{')
+  for (; at >= 0; at = text.indexOf('{', at)) {
     const end = endOfObject(text, at)
-    if (end === undefined) break
+    if (end === undefined) return { objects, rest: text.slice(at) }
     const value = parseJson(text.slice(at, end))
-    if (isFields(value)) found.push(value)
+    if (isFields(value)) objects.push(value)
     at = end
   }
-  return found
+  return { objects, rest: '' }
 }

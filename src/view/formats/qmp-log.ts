@@ -4,7 +4,7 @@
  * which way round socat was started.
  */
 import type { RecordedMessage, Recording } from '../../trace/recording.ts'
-import { isFields, objectsIn, parseJson, type Fields } from './json-lines.ts'
+import { isFields, parseJson, takeObjects, type Fields } from './json-lines.ts'
 
 type Message =
   Omit<Extract<RecordedMessage, { dir: '->' }>, 'line'> | Omit<Extract<RecordedMessage, { dir: '<-' }>, 'line'>
@@ -36,49 +36,35 @@ const recordingOf = (file: string, messages: readonly Message[], otherwise: Reco
   }
 }
 
-const socatHead = /^[<>] (\d{4})\/(\d\d)\/(\d\d) (\d\d):(\d\d):(\d\d)\.(\d+) {2}length=\d+ from=\d+ to=\d+$/
+/** The head of a block. It need not stand at the beginning of a line: what was sent before may not have ended one. */
+const socatHead = /([<>]) (\d{4})\/(\d\d)\/(\d\d) (\d\d):(\d\d):(\d\d)\.(\d+) {2}length=\d+ from=\d+ to=\d+\n/
 
 /** Whether a text is the log of a `socat -v`. */
-export const isSocatLog = (text: string): boolean => text.split('\n', 20).some((line) => socatHead.test(line))
+export const isSocatLog = (text: string): boolean => socatHead.test(text.slice(0, 4096))
 
-/** Seconds of a socat line. The fraction counts microseconds, whatever number of digits it is padded to. */
+/** Seconds of a head. The fraction counts microseconds, whatever number of digits it is padded to. */
 const socatSeconds = (match: RegExpExecArray): number => {
-  const [, year, month, day, hour, minute, second, fraction] = match.map(Number)
-  const whole = Date.UTC(year ?? 0, (month ?? 1) - 1, day, hour, minute, second) / 1000
-  return whole + (fraction ?? 0) / 1e6
+  const [year = 0, month = 1, day, hour, minute, second, fraction = 0] = match.slice(2).map(Number)
+  return Date.UTC(year, month - 1, day, hour, minute, second) / 1000 + fraction / 1e6
 }
 
 /** What `socat -v UNIX-LISTEN:a UNIX-CONNECT:b` printed on its standard error. */
 export const parseSocatLog = (file: string, text: string): Recording => {
   const messages: Message[] = []
-  // A message may be split over several blocks, so each direction is put together before it is read.
-  const parts = new Map<string, { t: number; text: string }>()
-  const flush = (direction: string): void => {
-    const part = parts.get(direction)
-    if (part === undefined) return
-    const objects = objectsIn(part.text)
-    if (objects.length === 0) return
-    parts.delete(direction)
+  const heads = [...text.matchAll(new RegExp(socatHead, 'g'))]
+  // A message may be split over several blocks of its direction.
+  const unfinished = new Map<string, string>()
+  for (const [index, head] of heads.entries()) {
+    const [whole, direction = ''] = head
+    const block = text.slice(head.index + whole.length, heads[index + 1]?.index)
+    const { objects, rest } = takeObjects((unfinished.get(direction) ?? '') + block.replaceAll('\\r', ''))
+    unfinished.set(direction, rest)
+    const seconds = socatSeconds(head)
     for (const object of objects) {
-      const message = recorded(part.t, object)
+      const message = recorded(seconds, object)
       if (message !== undefined) messages.push(message)
     }
   }
-  let direction = ''
-  for (const line of text.split('\n')) {
-    const head = socatHead.exec(line)
-    if (head === null) {
-      const part = parts.get(direction)
-      if (part !== undefined) part.text += line.replaceAll('\\r', '')
-      continue
-    }
-    flush(direction)
-    direction = line[0] ?? ''
-    const part = parts.get(direction)
-    if (part === undefined) parts.set(direction, { t: socatSeconds(head), text: '' })
-  }
-  flush('<')
-  flush('>')
   return recordingOf(file, messages, undefined)
 }
 
@@ -119,7 +105,7 @@ export const parseLibvirtLog = (file: string, text: string): readonly Recording[
     if (kind === 'IO_WRITE' && hasMessages) continue
     const time = libvirtTime.exec(stamp)?.[1]
     if (time !== undefined) seconds = Date.parse(`${time.replace(' ', 'T')}Z`) / 1000
-    const [object] = objectsIn(content.slice(mark.index + whole.length) + (lines[index + 1] ?? ''))
+    const [object] = takeObjects(content.slice(mark.index + whole.length) + (lines[index + 1] ?? '')).objects
     if (object === undefined) continue
     const message = recorded(time === undefined ? (eventSeconds(object) ?? seconds) : seconds, object)
     if (message === undefined) continue

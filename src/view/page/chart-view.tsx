@@ -59,7 +59,7 @@ export const ChartView = ({ chart, title, lighting, showQuirks, terse: startsTer
     if (group.current === null) return
     // What is hidden inside a closed state is hidden in the tree, so a new choice needs the tree anew.
     group.current.innerHTML = content.__html
-    drawn.current = new DrawnChart(group.current, chart.model)
+    drawn.current = new DrawnChart(group.current)
     drawn.current.hideInside(folding.hiddenInside)
     fit()
   }, [content, folding])
@@ -132,7 +132,7 @@ export const ChartView = ({ chart, title, lighting, showQuirks, terse: startsTer
     const { width, height } = room()
     place(zoomed(placement.current, factor, width / 2, height / 2), true)
   }
-  const allClosed = closed.size === foldable.size
+  const allOpen = closed.size === 0
 
   return (
     <div class="chart-view">
@@ -173,11 +173,11 @@ export const ChartView = ({ chart, title, lighting, showQuirks, terse: startsTer
           <button
             type="button"
             class="tool"
-            aria-pressed={!allClosed}
-            onClick={() => setClosed(allClosed ? new Set() : foldable)}
+            aria-pressed={allOpen}
+            onClick={() => setClosed(allOpen ? foldable : new Set())}
             title="Show what is inside the states"
           >
-            {allClosed ? 'Open all' : 'Close all'}
+            {allOpen ? 'Close all' : 'Open all'}
           </button>
         )}
       </div>

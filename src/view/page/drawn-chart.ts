@@ -2,8 +2,6 @@
  * A chart that has been drawn into the document, with its elements by the ids that the charts use. Lighting a state up or
  * counting a transition changes classes and text of a few elements, never the tree: that is what keeps scrubbing fluid.
  */
-import type { ChartModel } from '../../chart/chart-model.ts'
-
 /** What is lit. */
 export interface Lighting {
   /** Innermost active states. */
@@ -35,11 +33,9 @@ export class DrawnChart {
   private readonly states = new Map<string, Element>()
   private readonly transitions: readonly TransitionElement[]
   private readonly lines = new Map<string, Element[]>()
-  private readonly names: ReadonlyMap<string, string>
 
-  constructor(root: Element, chart: ChartModel) {
+  constructor(root: Element) {
     this.root = root
-    this.names = new Map(chart.states.map(({ id, name }) => [id, name]))
     for (const element of root.querySelectorAll('[data-state]'))
       this.states.set(element.getAttribute('data-state') ?? '', element)
     for (const element of root.querySelectorAll('.arrow, .labels')) {
@@ -55,13 +51,13 @@ export class DrawnChart {
         ends: labels === null ? '' : endsOf(labels),
       }
     })
-    for (const [id, element] of this.states) this.makeReachable(id, element)
+    for (const element of this.states.values()) this.makeReachable(element)
   }
 
-  private makeReachable(id: string, element: Element): void {
+  /** A state is named by its title: what it is called, what it means and where it comes from. */
+  private makeReachable(element: Element): void {
     element.setAttribute('role', 'button')
     element.setAttribute('tabindex', '-1')
-    element.setAttribute('aria-label', this.names.get(id) ?? id)
     if (element.classList.contains('closed')) element.setAttribute('aria-expanded', 'false')
     else if (element.classList.contains('open') && !element.classList.contains('root'))
       element.setAttribute('aria-expanded', 'true')
@@ -109,8 +105,8 @@ export class DrawnChart {
       element.classList.toggle('lit', isLit)
       const isInnermost = isLit && (innermost.has(id) || element.classList.contains('closed'))
       element.classList.toggle('here', isInnermost)
-      const name = this.names.get(id) ?? id
-      element.setAttribute('aria-label', isInnermost ? `${name}, current state` : name)
+      if (isInnermost) element.setAttribute('aria-current', 'true')
+      else element.removeAttribute('aria-current')
     }
     const lines = new Map<string, { now: boolean; taken: number; never: boolean }>()
     for (const { id, element, text, ends } of this.transitions) {

@@ -24,6 +24,8 @@ const start = async (): Promise<void> => {
   readAddress()
   addEventListener('hashchange', readAddress)
   keepAddress()
+  // What was opened is on the screen and answers: two frames later everything has been painted.
+  requestAnimationFrame(() => requestAnimationFrame(() => performance.mark('interactive')))
 }
 
 if (typeof document === 'undefined') answerQuestions()

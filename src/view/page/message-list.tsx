@@ -41,7 +41,6 @@ const Message = ({
     id={`message-${index}`}
     role="option"
     aria-selected={selected}
-    aria-label={`${index + 1}, ${party}, ${kinds[moment.kind]} ${moment.title} ${moment.detail}${rejected ? ', not explained' : ''}`}
     class={`message ${moment.kind}${selected ? ' selected' : ''}${rejected ? ' rejected' : ''}`}
     style={{ top: `${index * ROW}px` }}
     onClick={() => goTo(index)}
@@ -50,6 +49,10 @@ const Message = ({
     <span class={`message-party party-${moment.party % 4}`}>{party}</span>
     <span class="message-sign" aria-hidden="true">
       {signs[moment.kind]}
+    </span>
+    <span class="visually-hidden">
+      {kinds[moment.kind]}
+      {rejected ? ', not explained,' : ''}
     </span>
     <span class="message-title">{moment.title}</span>
     <span class="message-detail">{moment.detail}</span>

@@ -82,6 +82,7 @@ effect(() => {
     .catch((error: unknown) => (error instanceof Error ? error.message : String(error)))
     .then((found) => {
       analyses.value = new Map(analyses.value).set(item, found)
+      performance.mark('explained')
     })
 })
 
