@@ -1,7 +1,14 @@
 /** Charts as Mermaid text. */
 import type { AnyStateMachine } from 'xstate'
 import { statusEdges } from '../explore/status-edges.ts'
-import { childrenOf, transitionLabel, variantMark, type ChartModel, type ChartState } from './chart-model.ts'
+import {
+  childrenOf,
+  transitionLabel,
+  variantMark,
+  type ChartModel,
+  type ChartState,
+  type ChartTransition,
+} from './chart-model.ts'
 
 /**
  * The statuses of a chart and the edges between them, as a Mermaid state diagram; what happens inside a status is left
@@ -26,6 +33,13 @@ export const mermaidId = (id: string): string => id.replaceAll(/[^A-Za-z0-9]/g, 
 const text = (label: string): string =>
   label.replaceAll(/[#;:"{}]/g, (each) => `#${each.codePointAt(0)};`).replaceAll('\n', ' ')
 
+/** A transition of a state that holds others, and that does not leave it. */
+const staysInside = (chart: ChartModel, { from, to }: ChartTransition): boolean =>
+  childrenOf(chart, from).length > 0 && to.every((target) => target.startsWith(`${from}.`))
+
+/** Stands for whatever is inside a state: Mermaid can draw no line from a state to one inside it, and no loop around one. */
+const anyInside = (id: string): string => `${mermaidId(id)}_any`
+
 const stateLines = (chart: ChartModel, state: ChartState, indent: string): readonly string[] => {
   const id = mermaidId(state.id)
   const declared = `${indent}state "${text(`${state.name}${variantMark(state.only)}`)}" as ${id}`
@@ -36,6 +50,9 @@ const stateLines = (chart: ChartModel, state: ChartState, indent: string): reado
   return [
     `${declared} {`,
     ...(state.initial === undefined ? [] : [`${inner}[*] --> ${mermaidId(state.initial)}`]),
+    ...(chart.transitions.some((each) => each.from === state.id && staysInside(chart, each))
+      ? [`${inner}state "(any)" as ${anyInside(state.id)}`]
+      : []),
     ...(state.kind === 'parallel'
       ? regions.flatMap((lines, index) => (index === 0 ? lines : [`${inner}--`, ...lines]))
       : regions.flat()),
@@ -45,7 +62,7 @@ const stateLines = (chart: ChartModel, state: ChartState, indent: string): reado
 
 /**
  * A chart as a Mermaid state diagram, with the states inside states. What a state does without leaving it is a loop
- * at the state; a forbidden transition (which only keeps an outer one from being taken) too, marked as such.
+ * at the state, a loop at `(any)` where it holds others; a forbidden transition (which only keeps an outer one from being taken) too, marked as such.
  */
 export const mermaidOf = (chart: ChartModel): string =>
   [
@@ -55,6 +72,7 @@ export const mermaidOf = (chart: ChartModel): string =>
       const targets = each.to.length === 0 ? [each.from] : each.to
       const note = each.kind === 'forbidden' ? ' (ignored)' : ''
       const label = text(`${transitionLabel(each)}${variantMark(each.only)}${note}`)
-      return targets.map((to) => `  ${mermaidId(each.from)} --> ${mermaidId(to)} : ${label}`)
+      const from = staysInside(chart, each) ? anyInside(each.from) : mermaidId(each.from)
+      return targets.map((to) => `  ${from} --> ${to === each.from ? from : mermaidId(to)} : ${label}`)
     }),
   ].join('\n')

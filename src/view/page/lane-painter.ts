@@ -176,8 +176,9 @@ class Painter {
     const spans: Span[] = []
     for (const [from, moment] of model.timeLine.moments.entries()) {
       if (moment.party !== party || moment.status === undefined || moment.title === 'query-status') continue
-      const last = spans.pop()
-      if (last !== undefined) spans.push({ ...last, to: from })
+      const last = spans.at(-1)
+      if (last?.value === moment.status) continue
+      if (last !== undefined) spans.splice(-1, 1, { ...last, to: from })
       spans.push({ from, to: model.timeLine.moments.length, value: moment.status })
     }
     return spans
