@@ -22,10 +22,11 @@ import { describeCounterexample, type SuiteResult } from '../../properties/suite
 import { runRuntimeSuite } from '../../properties/suites/runtime-suite.ts'
 import { doubleSystem } from '../peer/double.ts'
 import { findQemu, qemuSystem } from '../peer/qemu.ts'
+import { checkStream } from './check-stream.ts'
 import { Failure, WrongUsage } from './failure.ts'
 
 interface Options {
-  readonly system: 'core' | 'runtime' | 'qemu'
+  readonly system: 'core' | 'runtime' | 'stream' | 'qemu'
   readonly runs: number
   readonly seed: number
   readonly quirk: readonly string[]
@@ -33,6 +34,7 @@ interface Options {
   readonly replay: Option.Option<string>
   readonly trace: Option.Option<string>
   readonly patience: number
+  readonly samples: Option.Option<string>
   readonly json: boolean
 }
 
@@ -234,13 +236,17 @@ const checkOurs = (options: Options, suites: readonly Suite[]) =>
 export const check = Command.make(
   'check',
   {
-    system: Flag.Literals('system', ['core', 'runtime', 'qemu']).pipe(
+    system: Flag.Literals('system', ['core', 'runtime', 'stream', 'qemu']).pipe(
       Flag.withDescription(
-        'core: the decision core; runtime: our processes on a simulated network; qemu: a live pair beside our double',
+        'core: the decision core; runtime: our processes on a simulated network; stream: the decoders of migration ' +
+          'streams, fed with damaged ones; qemu: a live pair beside our double',
       ),
       Flag.withDefault('runtime' as const),
     ),
-    runs: Flag.Int('runs').pipe(Flag.withDescription('random sequences'), Flag.withDefault(100)),
+    runs: Flag.Int('runs').pipe(
+      Flag.withDescription('random sequences; stream: damaged inputs of each kind'),
+      Flag.withDefault(100),
+    ),
     seed: Flag.Int('seed').pipe(Flag.withDescription('the same seed, the same sequences'), Flag.withDefault(1)),
     quirk: Flag.String('quirk').pipe(
       Flag.withDescription('flips a quirk of the double: one that QEMU 7.2 has is switched off, another on'),
@@ -248,7 +254,7 @@ export const check = Command.make(
     ),
     property: Flag.String('property').pipe(
       Flag.withDescription(
-        'core, runtime: one invariant (I1); qemu: differential, defects, or one defect (h1, h3, h4, h7, q6, q8, q13)',
+        'core, runtime: one invariant (I1); stream: one decoder (precopy); qemu: differential, defects, or one defect (h1, h3, h4, h7, q6, q8, q13)',
       ),
       Flag.withDefault('all'),
     ),
@@ -261,10 +267,15 @@ export const check = Command.make(
       Flag.withDescription('qemu: seconds to look for one defect'),
       Flag.withDefault(180),
     ),
+    samples: Flag.String('samples').pipe(
+      Flag.withDescription('stream: recordings to damage too, an index of them: {samples: [{id, files: [{file}]}]}'),
+      Flag.optional,
+    ),
     json: Flag.Boolean('json').pipe(Flag.withDescription('one JSON line a property'), Flag.withDefault(false)),
   },
   (options) => {
     if (options.system === 'qemu') return checkQemu(options)
+    if (options.system === 'stream') return checkStream(options)
     return checkOurs(options, options.system === 'core' ? ['core', 'colo', 'storm'] : ['runtime'])
   },
 ).pipe(

@@ -42,8 +42,7 @@ export class DeviceTail {
   readonly #options: DeviceTailOptions
   /** Place of the last zero byte that has been looked at. */
   #zero = -1
-  /** Why the last candidate for an end was none: what was wrong, should nothing more come. */
-  fault: unknown
+  #fault: unknown
 
   constructor(options: DeviceTailOptions) {
     this.#options = options
@@ -84,6 +83,14 @@ export class DeviceTail {
     return found === undefined ? undefined : { bytes: this.#collected.take(), ...found, excess: 0 }
   }
 
+  /** Nothing more comes: what is wrong with what looks like an end there, undefined if nothing does. */
+  endFault(): unknown {
+    this.#fault = undefined
+    const tail = this.#collected.peek()
+    this.#endingAt(tail, tail.length)
+    return this.#fault
+  }
+
   /** Whether the tail ends at `end`, if `#zero` is the last zero byte in front: six places are all there is to look at. */
   #endingAt(tail: Uint8Array, end: number): Pick<WholeTail, 'slices' | 'description'> | undefined {
     if (tail[end - 1] !== BRACE_CLOSE || this.#zero < 0) return undefined
@@ -110,7 +117,7 @@ export class DeviceTail {
       return { description, slices }
     } catch (cause) {
       // Not the end, then: the bytes may be a payload's.
-      this.fault = cause
+      this.#fault = cause
       return undefined
     }
   }

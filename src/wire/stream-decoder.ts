@@ -219,7 +219,8 @@ export class StreamDecoder {
   }
 
   #cutOff(remaining: number): unknown {
-    if (this.#tail?.fault !== undefined) return this.#tail.fault
+    const fault = this.#tail?.endFault()
+    if (fault !== undefined) return fault
     const found = remaining === 0 ? 'the end of the stream' : `${remaining} bytes and the end of the stream`
     return new StreamError(this.#position, 'Stream cut off', this.#wanted, found)
   }
