@@ -286,6 +286,8 @@ export class CoreWorld {
       case 'load':
       case 'throttle-guest':
       case 'close-descriptor':
+      case 'load-credentials':
+      case 'unload-credentials':
       case 'quit':
         return
       case 'replicate':

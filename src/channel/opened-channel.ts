@@ -50,6 +50,12 @@ export const descriptorOfStream = (holder: unknown): number => {
   return handle !== undefined && 'fd' in handle && typeof handle.fd === 'number' ? handle.fd : -1
 }
 
+const call = (handle: object, name: 'readStart' | 'readStop'): void => {
+  const method: unknown = Reflect.get(handle, name)
+  if (typeof method === 'function') method.call(handle)
+  Object.assign(handle, { reading: name === 'readStart' })
+}
+
 /**
  * Keeps a stream that has just been made from reading: Node has it read ahead by itself, paused or not, and what it takes
  * nobody else would see. Nothing has been taken yet in the turn of the event loop in which it was made.
@@ -57,10 +63,13 @@ export const descriptorOfStream = (holder: unknown): number => {
 export const keepFromReading = (stream: Socket): void => {
   stream.pause()
   const handle = handleOf(stream)
-  if (handle === undefined || !('readStop' in handle) || typeof handle.readStop !== 'function') return
-  handle.readStop()
-  // With this it starts again when somebody resumes the stream.
-  Object.assign(handle, { reading: false })
+  if (handle !== undefined) call(handle, 'readStop')
+}
+
+/** Lets a stream read again that was kept from it: Node still believes that it does, and would not start it. */
+export const letRead = (stream: Socket): void => {
+  const handle = handleOf(stream)
+  if (handle !== undefined) call(handle, 'readStart')
 }
 
 /** A socket: both directions in one. */

@@ -14,20 +14,11 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { CredentialsOptions } from '../core/intent.ts'
 import { systemCode, systemText } from './system-error.ts'
 
 /** Which side of a migration credentials are for: a client sends a guest, a server receives it. */
 export type TlsEndpoint = 'client' | 'server'
-
-/** Where credentials are, and what is to be done with them: the properties of `tls-creds-x509`. */
-export interface TlsCredentialsOptions {
-  readonly dir: string
-  readonly endpoint: TlsEndpoint
-  /** Whether the peer has to show a certificate that is trusted. */
-  readonly verifyPeer: boolean
-  /** Whether the certificates are looked at here and now. */
-  readonly sanityCheck: boolean
-}
 
 /** Loaded credentials, as plain data that another thread can be given. All texts are PEM. */
 export interface TlsCredentials {
@@ -146,7 +137,7 @@ const ownFiles = (dir: string, endpoint: TlsEndpoint): readonly [certificate: Fi
  *
  * @throws TlsCredentialsError
  */
-export const loadTlsCredentials = (options: TlsCredentialsOptions): TlsCredentials => {
+export const loadTlsCredentials = (options: CredentialsOptions): TlsCredentials => {
   const { dir, endpoint, verifyPeer, sanityCheck } = options
   const ca = read(dir, 'ca-cert.pem')
   const own = ownFiles(dir, endpoint)

@@ -8,7 +8,7 @@ import { Duplex } from 'node:stream'
 import { checkServerIdentity, connect, createServer, type SecureContextOptions, type TLSSocket } from 'node:tls'
 import { Effect } from 'effect'
 import { ChannelError } from './byte-link.ts'
-import type { OpenedChannel } from './opened-channel.ts'
+import { letRead, type OpenedChannel } from './opened-channel.ts'
 import { systemCode } from './system-error.ts'
 import type { TlsCredentials } from './tls-credentials.ts'
 
@@ -106,7 +106,9 @@ const contextOf = ({ ca, certificate, key, crl, dhParameters }: TlsCredentials):
 const duplexOf = ({ input, output }: OpenedChannel): Effect.Effect<Duplex, ChannelError> => {
   if (input === undefined || output === undefined)
     return Effect.fail(refused('TLS needs a channel with two directions; this one is a pipe or a file', 'ENOTSUP'))
-  return Effect.succeed(input === output ? input : Duplex.from({ readable: input, writable: output }))
+  if (input === output) return Effect.succeed(input)
+  letRead(input)
+  return Effect.succeed(Duplex.from({ readable: input, writable: output }))
 }
 
 /** Done when the handshake is; the socket is destroyed where it fails, or is given up. */

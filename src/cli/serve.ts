@@ -13,6 +13,7 @@ import { makeMigrationProcess, type MigrationProcess } from '../transfer/migrati
 import { descriptorTable } from './descriptors.ts'
 import { Failure, WrongUsage } from './failure.ts'
 import { hostCommands, loadFailed } from './incoming-end.ts'
+import { objectArguments } from './object-option.ts'
 import { quirksNamed } from './quirk-option.ts'
 import { bootStage, guestProgram, guestSpec, realPlatformWith, setStage } from './stage.ts'
 
@@ -21,6 +22,7 @@ interface Options {
   readonly guest: string
   readonly incoming: Option.Option<string>
   readonly fd: readonly string[]
+  readonly object: readonly string[]
   readonly profile: Profile
   readonly quirk: readonly string[]
   readonly name: Option.Option<string>
@@ -55,6 +57,15 @@ const announce = (options: Options, kind: 'qmp' | 'incoming', address: string) =
   )
 }
 
+const addObject = (migration: MigrationProcess, text: string, profile: Profile) =>
+  Effect.gen(function* () {
+    const given = objectArguments(text, profile)
+    if (typeof given === 'string') return yield* new WrongUsage({ reason: `--object ${text}: ${given}` })
+    yield* migration
+      .execute('object-add', given)
+      .pipe(Effect.mapError(({ desc }) => new Failure({ reason: `--object ${text}: ${desc}` })))
+  })
+
 const run = Effect.fn('serve')(function* (options: Options, descriptors: DescriptorTable) {
   const { profile } = options
   if (parseQmpAddress(options.qmp) === undefined)
@@ -72,6 +83,7 @@ const run = Effect.fn('serve')(function* (options: Options, descriptors: Descrip
     descriptors,
     ...(incoming === undefined ? {} : { incoming: 'defer' }),
   })
+  yield* Effect.forEach(options.object, (text) => addObject(migration, text, profile))
   if (incoming !== undefined && incoming !== 'defer')
     yield* migration
       .execute('migrate-incoming', { uri: incoming })
@@ -108,6 +120,12 @@ export const serve = Command.make(
     fd: Flag.String('fd').pipe(
       Flag.withDescription(
         'NAME=NUMBER: a descriptor that this process was started with, for fd:NAME; may be repeated',
+      ),
+      Flag.atLeast(0),
+    ),
+    object: Flag.String('object').pipe(
+      Flag.withDescription(
+        'tls-creds-x509,id=ID,dir=DIR,endpoint=client or server: credentials for the parameter tls-creds; may be repeated',
       ),
       Flag.atLeast(0),
     ),

@@ -20,6 +20,7 @@ export interface TableRow {
 }
 
 const uri = 'tcp:host:4444'
+const propertiesFor = (profile: Profile, props: object): object => (profile === '7.2' ? props : { props })
 const switched = (capability: string, state: boolean) => ({ capabilities: [{ capability, state }] })
 
 /** The lines: each command with what it is usually given, and what else is worth a look. */
@@ -77,6 +78,15 @@ export const rows: readonly TableRow[] = [
   { name: 'xen-set-replication', given: { enable: true, primary: true, failover: false }, label: 'failover' },
   { name: 'query-xen-replication-status' },
   { name: 'xen-colo-do-checkpoint' },
+  {
+    name: 'object-add',
+    givenFor: ({ profile }) => ({
+      'qom-type': 'tls-creds-x509',
+      id: 'tls',
+      ...propertiesFor(profile, { dir: '/tls' }),
+    }),
+  },
+  { name: 'object-del', given: { id: 'tls' } },
   { name: 'query-status' },
   { name: 'getfd', given: { fdname: 'name' } },
   { name: 'add-fd' },

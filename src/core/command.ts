@@ -11,6 +11,7 @@ import { descriptorCommands } from './command/descriptors.ts'
 import { deviceCommands } from './command/devices.ts'
 import { guestCommands } from './command/guest.ts'
 import { incomingCommands } from './command/incoming.ts'
+import { objectCommands } from './command/objects.ts'
 import { outgoingCommands } from './command/outgoing.ts'
 import { parameterCommands } from './command/parameters.ts'
 import { replicationCommands } from './command/replication.ts'
@@ -26,6 +27,7 @@ const table: CommandTable = {
   ...coloCommands,
   ...deviceCommands,
   ...descriptorCommands,
+  ...objectCommands,
   ...replicationCommands,
   ...guestCommands,
 }

@@ -17,6 +17,7 @@ import {
 import { capabilities, type MigrationStats } from '../qapi/index.ts'
 import type { PhaseBytes, Progress } from './fact.ts'
 import { defaultParameters, type Parameters } from './parameters.ts'
+import type { StoredObject, StoredObjects } from './stored-object.ts'
 import type { Throttle } from './throttle.ts'
 
 /** How a core is started. */
@@ -36,8 +37,8 @@ export interface CoreOptions {
   readonly supportedCapabilities?: readonly string[]
   /** Names of descriptors that were given to the process, which `fd:` may use. Default none. */
   readonly descriptors?: readonly string[]
-  /** Identifiers of TLS credentials that whoever carries out the intents can use. Default none. */
-  readonly tlsCredentials?: readonly string[]
+  /** Objects that the process was started with, by id; `object-add` brings others. Default none. */
+  readonly objects?: StoredObjects
   /** Why this guest cannot be migrated, each as its device says it. Default: it can. */
   readonly blockers?: readonly string[]
   /** The nodes that can replicate, each with its role. Default: as QEMU built without replication. */
@@ -52,7 +53,7 @@ export interface CoreOptions {
 export type { ReplicationRole }
 
 /** What else differs between processes, and does not change in the life of one. */
-export type Equipment = Required<Pick<CoreOptions, 'descriptors' | 'tlsCredentials' | 'blockers'>>
+export type Equipment = Required<Pick<CoreOptions, 'descriptors' | 'blockers'>>
 
 /** A role in COLO. */
 export type ColoRole = Exclude<ColoMode, 'unknown'>
@@ -74,6 +75,8 @@ export type PendingReply =
       /** The guest was at rest when the command came, so that the images go with a live save. */
       readonly releases: boolean
     }
+  /** Credentials are being loaded. */
+  | { readonly ticket: number; readonly command: 'object-add'; readonly id: string; readonly object: StoredObject }
   /** The fence is being asked. */
   | { readonly ticket: number; readonly command: 'x-colo-lost-heartbeat' }
   /** The nodes are at work. */
@@ -152,8 +155,15 @@ export interface CoreState {
   /** The highest number an incoming run has ever had, so that none is used twice. */
   readonly incomingNumbers: number
   /** `address` is where it listens, once it does. */
-  readonly incoming?: { readonly uri: string; readonly address?: string; readonly error?: string }
+  readonly incoming?: {
+    readonly uri: string
+    readonly address?: string
+    readonly error?: string
+    /** Why the last one that came and was not the source was sent away. */
+    readonly turnedAway?: string
+  }
   readonly equipment: Equipment
+  readonly objects: StoredObjects
   /** The number of the last deferred answer. */
   readonly tickets: number
   readonly pending: readonly PendingReply[]
@@ -210,9 +220,9 @@ export const start = (options: CoreOptions = {}): CoreState => {
     outgoingNumber: 0,
     incomingNumber: 0,
     incomingNumbers: 0,
+    objects: options.objects ?? {},
     equipment: {
       descriptors: options.descriptors ?? [],
-      tlsCredentials: options.tlsCredentials ?? [],
       blockers: options.blockers ?? [],
     },
     tickets: 0,

@@ -18,9 +18,10 @@ import {
 import type { Intent } from './intent.ts'
 import type { CoreOutput } from './output.ts'
 import { coloIntentOf } from './colo-intent.ts'
-import { tlsParameters, transferParameters } from './parameters.ts'
+import { transferParameters } from './parameters.ts'
 import { pendingSave } from './pending.ts'
 import { unthrottled } from './throttle.ts'
+import { connectTls, listenTls } from './tls.ts'
 
 /** A new state and what came of it. */
 export type Step = readonly [state: CoreState, outputs: readonly CoreOutput[]]
@@ -154,7 +155,7 @@ const intentOf = (action: string, params: unknown, state: CoreState): Intent | u
         run,
         uri: state.outgoing?.uri ?? '',
         returnPath: state.capabilities['return-path'] === true,
-        ...tlsParameters(state),
+        ...connectTls(state, state.outgoing?.uri ?? ''),
       }
     case 'beginSetup':
       return { type: 'begin-setup', run, parameters: transferParameters(state) }
@@ -171,7 +172,7 @@ const intentOf = (action: string, params: unknown, state: CoreState): Intent | u
     case 'teardown':
       return { type: 'teardown', run }
     case 'listen':
-      return { type: 'listen', run: arrival, uri: state.incoming?.uri ?? '', ...tlsParameters(state) }
+      return { type: 'listen', run: arrival, uri: state.incoming?.uri ?? '', ...listenTls(state) }
     case 'load':
       return { type: 'load', run: arrival }
     case 'acknowledge':

@@ -87,6 +87,8 @@ export type IncomingNews =
   /** A listener stands at this address; a port of 0 has become a real one. */
   | { readonly type: 'incoming.bound'; readonly uri: string }
   | { readonly type: 'incoming.listen-failed'; readonly reason: string }
+  /** Somebody who was not the source was sent away; the listener waits on. */
+  | { readonly type: 'incoming.turned-away'; readonly reason: string }
   | { readonly type: 'incoming.connected' }
   | { readonly type: 'incoming.advised' }
   | { readonly type: 'incoming.discarding' }
@@ -122,6 +124,10 @@ export type DevicesNews =
   /** `reason` says, for `open`, why: the core puts the path before it. */
   | { readonly type: 'devices.save-failed'; readonly at: 'open' | 'write'; readonly reason: string }
 
+/** What became of load-credentials; `run` is that of the intent. */
+export type ObjectNews =
+  { readonly type: 'object.loaded' } | { readonly type: 'object.load-failed'; readonly reason: string }
+
 /** What a fence says; `run` is that of the intent. */
 export type FailoverNews =
   { readonly type: 'failover.fenced' } | { readonly type: 'failover.not-fenced'; readonly reason: string }
@@ -145,6 +151,8 @@ export type ReplicationNews =
  * A fact as the core takes it. `run` is the number the core gave with the intent that led to it; 0 for facts of the guest
  * and of replication.
  */
-export type Fact = (OutgoingNews | IncomingNews | DevicesNews | FailoverNews | ReplicationNews | GuestNews) & {
+export type Fact = (
+  OutgoingNews | IncomingNews | DevicesNews | ObjectNews | FailoverNews | ReplicationNews | GuestNews
+) & {
   readonly run: number
 }

@@ -13,10 +13,29 @@ export interface TransferParameters {
   readonly downtimeLimitMillis: number
 }
 
-/** TLS, where parameter `tls-creds` names credentials that the process has. An empty host name is that of the URI. */
-export interface TlsParameters {
+/** TLS of a channel that is opened, where parameter `tls-creds` names credentials that the process has. */
+export interface ConnectTlsParameters {
+  /** The id of the credentials. */
   readonly credentials: string
+  /** Whom the certificate of the destination has to be for; empty where nothing is verified. */
   readonly hostname: string
+}
+
+/** TLS of channels that are taken. */
+export interface ListenTlsParameters {
+  readonly credentials: string
+  /** The distinguished name of the one client that may come; without it any whose certificate is trusted. */
+  readonly authorized?: string
+}
+
+/** Where credentials are and what they are for: the properties of `tls-creds-x509`. */
+export interface CredentialsOptions {
+  readonly dir: string
+  readonly endpoint: 'client' | 'server'
+  /** Whether the peer has to show a certificate that is trusted. */
+  readonly verifyPeer: boolean
+  /** Whether the certificates are looked at when they are loaded. */
+  readonly sanityCheck: boolean
 }
 
 /** Whose lock-step an intent belongs to; `run` is the number of the outgoing run of a primary, the incoming of a secondary. */
@@ -34,7 +53,7 @@ export type Intent =
       readonly uri: string
       /** Insist on a way back where a transport may do without (`exec:`, `fd:`): capability `return-path`. */
       readonly returnPath: boolean
-      readonly tls?: TlsParameters
+      readonly tls?: ConnectTlsParameters
     }
   /** Start the dirty log, write header and section starts: outgoing.setup-done or outgoing.failed. */
   | { readonly type: 'begin-setup'; readonly run: number; readonly parameters: TransferParameters }
@@ -52,7 +71,7 @@ export type Intent =
   /** Enter postcopy (the runtime of this version carries out precopy only). */
   | { readonly type: 'send-package'; readonly run: number }
   /** incoming.bound, then incoming.connected; or incoming.listen-failed. */
-  | { readonly type: 'listen'; readonly run: number; readonly uri: string; readonly tls?: TlsParameters }
+  | { readonly type: 'listen'; readonly run: number; readonly uri: string; readonly tls?: ListenTlsParameters }
   /** Read the stream: incoming.prepared, incoming.ended, incoming.failed or incoming.lost. */
   | { readonly type: 'load'; readonly run: number }
   /** Tell the source that the guest runs here. */
@@ -128,6 +147,15 @@ export type Intent =
       readonly node: number
       readonly operation: 'start' | 'checkpoint' | 'stop' | 'failover'
     }
+  /** Load credentials for TLS and keep them under this id: object.loaded or object.load-failed. */
+  | {
+      readonly type: 'load-credentials'
+      readonly run: number
+      readonly id: string
+      readonly options: CredentialsOptions
+    }
+  /** Forget them. */
+  | { readonly type: 'unload-credentials'; readonly id: string }
   /** Close a descriptor that was meant for `fd:` and has not been used. */
   | { readonly type: 'close-descriptor'; readonly name: string }
   /** The process is asked to end. */

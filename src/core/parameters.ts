@@ -1,7 +1,7 @@
 /** The migration parameters a core holds, and what the data plane needs of them. */
 import type { Profile } from '../../machines/index.ts'
 import { parameterFact, parameterFacts, toUnsigned } from '../qapi/index.ts'
-import type { TlsParameters, TransferParameters } from './intent.ts'
+import type { TransferParameters } from './intent.ts'
 
 /** A parameter's value. Integers beyond 2^53 are bigints; only `block-bitmap-mapping` of 7.2 is a list. */
 export type ParameterValue = number | bigint | boolean | string | readonly unknown[]
@@ -24,14 +24,6 @@ export const transferParameters = (state: { readonly parameters: Parameters }): 
 /** Time between two checkpoints of COLO. */
 export const checkpointDelayMillis = (state: { readonly parameters: Parameters }): number =>
   Number(state.parameters['x-checkpoint-delay'] ?? 0)
-
-/** The TLS that a channel is to have, if any. */
-export const tlsParameters = (state: { readonly parameters: Parameters }): { readonly tls?: TlsParameters } => {
-  const { 'tls-creds': credentials = '', 'tls-hostname': hostname = '' } = state.parameters
-  return typeof credentials === 'string' && typeof hostname === 'string' && credentials !== ''
-    ? { tls: { credentials, hostname } }
-    : {}
-}
 
 /** Set by QMP, these are taken and forgotten by 7.2: they always read back as their default. */
 const forgotten: ReadonlySet<string> = new Set(['multifd-zlib-level', 'multifd-zstd-level'])

@@ -1,6 +1,6 @@
 /**
  * Commands whose answer waits for a fact: the listener of migrate-incoming, the file of xen-save-devices-state, the fence
- * of x-colo-lost-heartbeat, the disks of replication. The core
+ * of x-colo-lost-heartbeat, the disks of replication, the files of credentials. The core
  * hands out a ticket, keeps what it needs for the answer in its state, and answers with the ticket when the fact comes.
  */
 import type { CoreState, PendingReply } from './core-state.ts'
@@ -38,6 +38,10 @@ export const pendingSave = (state: CoreState, ticket: number): Save | undefined 
 /** The x-colo-lost-heartbeat whose fence was asked with this number. */
 export const pendingFence = (state: CoreState, ticket: number): PendingReply | undefined =>
   state.pending.find((one) => one.command === 'x-colo-lost-heartbeat' && one.ticket === ticket)
+
+/** The object-add that waits for this id. */
+export const pendingObject = (state: CoreState, id: string): PendingReply | undefined =>
+  state.pending.find((one) => one.command === 'object-add' && one.id === id)
 
 /** The migrate-incoming that waits for the listener of this run. */
 export const pendingListener = (state: CoreState, run: number): Listener | undefined =>

@@ -211,14 +211,16 @@ t.test('what nobody carries out is refused with the name of what is missing', as
   const list = refusal('query-migrate-capabilities', undefined)
   t.notMatch(JSON.stringify(list), /"block"/, 'nor is block listed then')
 
-  const core = new ScenarioCore({ tlsCredentials: ['known'] })
+  const core = new ScenarioCore({
+    objects: { known: { type: 'tls-creds-x509', endpoint: 'client', verifyPeer: true } },
+  })
   core.take(['command', 'migrate-set-capabilities', switches('events')])
   core.take(['command', 'migrate-set-parameters', { 'tls-creds': 'unknown' }])
   t.match(core.try('migrate', { uri: 'tcp:h:1' })[1], [{ desc: "No TLS credentials with id 'unknown'" }])
   core.take(['command', 'migrate-set-parameters', { 'tls-creds': 'known' }])
   t.match(core.try('migrate', { uri: 'tcp:h:1' })[1], [
     {},
-    { intent: { type: 'open-channel', tls: { credentials: 'known', hostname: '' } } },
+    { intent: { type: 'open-channel', tls: { credentials: 'known', hostname: 'h' } } },
     { type: 'reply' },
   ])
 })

@@ -203,7 +203,8 @@ export class ScenarioCore {
   #fact(news: WithoutRun<Fact>): Fact {
     const { incomingNumber, outgoingNumber, tickets } = this.state
     const [kind] = news.type.split('.')
-    const run = kind === 'incoming' ? incomingNumber : kind === 'devices' ? tickets : outgoingNumber
+    const ticketed = kind === 'devices' || kind === 'object'
+    const run = kind === 'incoming' ? incomingNumber : ticketed ? tickets : outgoingNumber
     return { ...news, run } as Fact
   }
 }

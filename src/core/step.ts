@@ -7,6 +7,7 @@ import { commandOf } from './command.ts'
 import { takeFailoverFact } from './command/colo.ts'
 import { withDescriptor } from './command/descriptors.ts'
 import { takeDevicesFact } from './command/devices.ts'
+import { takeObjectFact } from './command/objects.ts'
 import { takeReplicationFact } from './command/replication.ts'
 import { describeState, hasQuirk, isColoBroken, isOn, outgoingStatus, pathOf, type CoreState } from './core-state.ts'
 import { accepts, decide, over, throttleGuest, type Step } from './decide.ts'
@@ -42,6 +43,7 @@ const unexpected = (state: CoreState, fact: Fact): Step => [
 
 const isCurrent = (state: CoreState, fact: Fact): boolean => {
   if (fact.type.startsWith('guest.') || fact.type.startsWith('replication.')) return true
+  if (fact.type.startsWith('object.')) return true
   if (fact.type.startsWith('devices.')) return pendingSave(state, fact.run) !== undefined
   if (fact.type.startsWith('failover.')) return pendingFence(state, fact.run) !== undefined
   return fact.run === (fact.type.startsWith('outgoing.') ? state.outgoingNumber : state.incomingNumber)
@@ -58,6 +60,12 @@ const takeFact = (state: CoreState, fact: Fact, nowMillis: number): Step => {
       return takePass(state, fact)
     case 'incoming.bound':
       return listens(state, fact.uri)
+    case 'incoming.turned-away':
+      if (state.incoming === undefined) return unexpected(state, fact)
+      return [{ ...state, incoming: { ...state.incoming, turnedAway: fact.reason } }, []]
+    case 'object.loaded':
+    case 'object.load-failed':
+      return takeObjectFact(state, fact) ?? unexpected(state, fact)
     case 'devices.saved':
     case 'devices.save-failed':
       return takeDevicesFact(state, fact, nowMillis)
@@ -132,6 +140,8 @@ type Booked =
   | 'outgoing.progress'
   | 'outgoing.pass'
   | 'incoming.bound'
+  | 'incoming.turned-away'
+  | `object.${string}`
   | `devices.${string}`
   | `failover.${string}`
   | `replication.${string}`

@@ -75,6 +75,27 @@ export const noDescriptorToClose = (name: string): string => `File descriptor na
 export const noDescriptorReceived =
   'No file descriptor supplied via SCM_RIGHTS (none can be received; descriptors are given when the process is started)'
 export const noCredentials = (name: string): string => `No TLS credentials with id '${name}'`
+export const notCredentials = (name: string): string => `Object with id '${name}' is not TLS credentials`
+export const otherEndpoint = (wanted: string): string => `Expected TLS credentials for a ${wanted} endpoint`
+export const noHostname = (profile: Profile): string =>
+  profile === '7.2' ? 'No hostname for certificate validation' : 'No hostname available for TLS'
+export const noAuthorization = (name: string): string => `Cannot find QAuthZ object ID ${name}`
+export const noIdentifier = "Parameter 'id' expects an identifier"
+export const missingDirectory = "Missing 'dir' property value"
+export const noObject = (id: string): string => `object '${id}' not found`
+export const duplicateObject = (id: string): string =>
+  `attempt to add duplicate property '${id}' to object (type 'container')`
+export const missing = (name: string): string => `Parameter '${name}' is missing`
+export const wrongType = (name: string, expected: string): string =>
+  `Invalid parameter type for '${name}', expected: ${expected}`
+export const unknownEnumValue = (profile: Profile, name: string, value: string): string =>
+  profile === '7.2' ? `Parameter '${name}' does not accept value '${value}'` : `Invalid parameter '${value}'`
+export const unknownObjectType = (profile: Profile, type: string): string =>
+  profile === '7.2' ? unknownEnumValue(profile, 'qom-type', type) : `invalid object type: ${type}`
+export const unknownProperty = (profile: Profile, name: string): string =>
+  profile === '7.2' ? `Parameter '${name}' is unexpected` : `Property '.${name}' not found`
+export const unsupportedProperty = (name: string): string =>
+  `Property '${name}' is not supported by this runtime; it can only be left out`
 export const unableToOpen = (path: string, reason: string): string => `Unable to open ${path}: ${reason}`
 export const snapshotWith = (capability: string): string => `Background-snapshot is not compatible with ${capability}`
 export const notSpice = (profile: Profile): string =>

@@ -7,7 +7,7 @@ import type { CommandDefinition } from './commands.ts'
 import { optional, required } from './documentation.ts'
 import type { Profile } from './profile.ts'
 import { StatusInfo } from './run-state.ts'
-import { Int, Nothing, Str } from './scalar.ts'
+import { Bool, Int, Nothing, Str } from './scalar.ts'
 
 const none = Schema.Struct({})
 
@@ -48,8 +48,49 @@ const shared = {
   },
 } satisfies Readonly<Record<string, CommandDefinition>>
 
+const qomType = required(Str, { description: 'The type of the object.', since: '2.0', unit: 'none' })
+const id = required(Str, { description: 'Its name.', since: '2.0', unit: 'none' })
+
+const textProperty = (description: string) => optional(Str, { description, since: '2.5', unit: 'none' })
+const flagProperty = (description: string) => optional(Bool, { description, since: '2.5', unit: 'none' })
+
+/** 2.11 leaves the properties to the object; 7.2 has a schema for those of each type. */
+const objectArguments: Readonly<Record<Profile, CommandDefinition['arguments']>> = {
+  '2.11': Schema.Struct({
+    'qom-type': qomType,
+    id,
+    props: optional(Schema.Unknown, { description: 'Its properties.', since: '2.0', unit: 'none' }),
+  }),
+  '7.2': Schema.Struct({
+    'qom-type': qomType,
+    id,
+    dir: textProperty('Where the files of credentials are.'),
+    endpoint: textProperty('Which side they are for: client (the default) or server.'),
+    'verify-peer': flagProperty('Whether the peer has to show a certificate. Default true.'),
+    'sanity-check': flagProperty('Whether the certificates are looked at. Default true.'),
+    priority: textProperty('The ciphers, as GnuTLS has them.'),
+    passwordid: textProperty('The secret that the key is encrypted with.'),
+    identity: textProperty('Who may, by name.'),
+  }),
+}
+
+const objectCommands = (profile: Profile): Readonly<Record<string, CommandDefinition>> => ({
+  'object-add': {
+    arguments: objectArguments[profile],
+    returns: Nothing,
+    since: '2.0',
+    description: 'Make an object: credentials for TLS, or who may use them.',
+  },
+  'object-del': {
+    arguments: Schema.Struct({ id }),
+    returns: Nothing,
+    since: '2.0',
+    description: 'Take it away again.',
+  },
+})
+
 /** The commands by profile. */
 export const monitorCommands: Readonly<Record<Profile, Readonly<Record<string, CommandDefinition>>>> = {
-  '2.11': shared,
-  '7.2': shared,
+  '2.11': { ...shared, ...objectCommands('2.11') },
+  '7.2': { ...shared, ...objectCommands('7.2') },
 }

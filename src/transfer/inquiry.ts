@@ -5,7 +5,7 @@
  */
 import { Clock, Effect, Schedule, type Scope } from 'effect'
 import { ChannelError, type ByteLink } from '../channel/byte-link.ts'
-import { Transport, type Connection } from '../channel/transport.ts'
+import type { Connection } from '../channel/transport.ts'
 import {
   ReturnPathDecoder,
   silentSink,
@@ -24,7 +24,7 @@ export type Outcome =
   | { readonly type: 'unknown'; readonly reason: string }
 
 /** How long one question may take, and how often it is asked again. */
-const PATIENCE = '500 millis'
+const PATIENCE = '1 second'
 const RETRIES = Schedule.max([Schedule.spaced('100 millis'), Schedule.recurs(5)])
 
 /** Longest question or answer. */
@@ -82,10 +82,12 @@ const question = (identity: Uint8Array): Uint8Array => {
   return bytes.subarray(0, at)
 }
 
-const askOnce = (uri: string, identity: Uint8Array) =>
+/** Opens a channel to where the run went. */
+export type Reconnect = Effect.Effect<Connection, ChannelError, Scope.Scope>
+
+const askOnce = (reconnect: Reconnect, identity: Uint8Array) =>
   Effect.gen(function* () {
-    const transport = yield* Transport
-    const connection = yield* transport.connect(uri, { returnPath: true })
+    const connection = yield* reconnect
     yield* writeAll(connection, question(identity))
     let verdict: number | undefined
     const decoder = new ReturnPathDecoder((message) => {
@@ -112,11 +114,11 @@ const askOnce = (uri: string, identity: Uint8Array) =>
  * as well; without a fence nobody can, and the outcome stays unknown.
  */
 export const inquire = (
-  uri: string,
+  reconnect: Reconnect,
   identity: Uint8Array,
   fence: Effect.Effect<boolean>,
-): Effect.Effect<Outcome, never, Transport> =>
-  askOnce(uri, identity).pipe(
+): Effect.Effect<Outcome> =>
+  askOnce(reconnect, identity).pipe(
     Effect.catch((error: ChannelError) =>
       Effect.gen(function* () {
         if (yield* fence) return { type: 'not-running', reason: 'the destination is dead' } as const

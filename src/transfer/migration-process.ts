@@ -6,7 +6,7 @@
 import { Cause, Clock, Deferred, Effect, Exit, PubSub, Queue, Ref, Schema, Scope, Stream } from 'effect'
 import type { ChannelError } from '../channel/byte-link.ts'
 import { closeDescriptor, type DescriptorTable } from '../channel/descriptor.ts'
-import { Transport, type Connection } from '../channel/transport.ts'
+import { Transport, type ConnectTls, type Connection } from '../channel/transport.ts'
 import {
   incomingStatus,
   outgoingStatus,
@@ -22,6 +22,7 @@ import {
   type ManagerEvent,
   type OutgoingNews,
 } from '../core/index.ts'
+import { Credentials } from './credentials.ts'
 import { DataPlane, type EngineHandle } from './data-plane.ts'
 import { deviceFile, writeDeviceFile, type DeviceFileError } from './device-file.ts'
 import { globalState, guestState, guestStateOf, IDENTITY_BYTES } from './dialect.ts'
@@ -116,6 +117,8 @@ interface OutgoingRun {
   readonly number: number
   readonly scope: Scope.Closeable
   readonly identity: Uint8Array
+  /** What its channel is secured with, and so a later one to the same place. */
+  readonly tls: { readonly tls?: ConnectTls }
   connection?: Connection
   engine?: EngineHandle<OutgoingOrder>
   /** A channel without a way back has told how it ended. */
@@ -162,6 +165,7 @@ export const makeMigrationProcess = (
     const ended = yield* Deferred.make<void>()
     const { descriptors = new Map<string, number>() } = options
     const current = yield* Ref.make(start(coreOptions(options)))
+    const credentials = new Credentials()
     const worded = (error: ChannelError): string => (options.profile === '7.2' ? error.message : error.message211)
     let tickets = 0
     let outgoing: OutgoingRun | undefined
@@ -227,11 +231,12 @@ export const makeMigrationProcess = (
 
     const openChannel = (intent: Extract<Intent, { type: 'open-channel' }>) =>
       Effect.gen(function* () {
-        const run: OutgoingRun = { number: intent.run, scope: yield* Scope.make(), identity: identity() }
+        const tls = credentials.toConnect(intent.tls)
+        const run: OutgoingRun = { number: intent.run, scope: yield* Scope.make(), identity: identity(), tls }
         outgoing = run
         yield* beside(
           run.scope,
-          transport.connect(intent.uri, { returnPath: intent.returnPath }).pipe(
+          transport.connect(intent.uri, { returnPath: intent.returnPath, ...tls }).pipe(
             Effect.map((connection) => {
               run.connection = connection
               tell({ type: 'outgoing.connected', returnPath: connection.returnPath, run: run.number })
@@ -290,7 +295,8 @@ export const makeMigrationProcess = (
         const { verdict, number } = run
         if (verdict !== undefined)
           return tell({ type: 'outgoing.outcome-not-running', reason: verdict.reason, run: number })
-        const outcome = yield* inquire(intent.uri, run.identity, fence)
+        const again = transport.connect(intent.uri, { returnPath: true, ...run.tls })
+        const outcome = yield* inquire(again, run.identity, fence)
         if (outcome.type === 'running') return tell({ type: 'outgoing.outcome-running', run: number })
         return tell({ type: `outgoing.outcome-${outcome.type}`, reason: outcome.reason, run: number })
       })
@@ -306,11 +312,15 @@ export const makeMigrationProcess = (
     const listen = (intent: Extract<Intent, { type: 'listen' }>) =>
       Effect.gen(function* () {
         const run: IncomingRun = { number: intent.run, scope: yield* Scope.fork(scope) }
+        const turnedAway = (reason: string): void => {
+          tell({ type: 'incoming.turned-away', reason, run: run.number })
+          Effect.runForkWith(services)(Effect.logWarning(reason))
+        }
         incoming = run
         yield* beside(
           run.scope,
           transport
-            .listen(intent.uri, (connection) => accept(run, connection))
+            .listen(intent.uri, (connection) => accept(run, connection), credentials.toListen(intent.tls, turnedAway))
             .pipe(
               Effect.map((listener) => {
                 Deferred.doneUnsafe(address, Effect.succeed(listener.uri))
@@ -472,6 +482,15 @@ export const makeMigrationProcess = (
         // No guest of this runtime has disks: there is nothing that could fail.
         case 'replicate':
           return Effect.sync(() => tell({ type: 'replication.done', node: intent.node, run: intent.run }))
+        case 'load-credentials':
+          return credentials.load(intent.id, intent.options).pipe(
+            Effect.match({
+              onSuccess: () => tell({ type: 'object.loaded', run: intent.run }),
+              onFailure: ({ reason }) => tell({ type: 'object.load-failed', reason, run: intent.run }),
+            }),
+          )
+        case 'unload-credentials':
+          return Effect.sync(() => credentials.forget(intent.id))
         case 'close-descriptor':
           return closeDescriptor(descriptors, intent.name)
         case 'quit':

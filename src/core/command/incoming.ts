@@ -3,11 +3,11 @@ import { hasQuirk, incomingStatus, pathOf, type CoreState } from '../core-state.
 import { accepts, decide, type Step } from '../decide.ts'
 import { refuse, type CoreOutput } from '../output.ts'
 import { defer } from '../pending.ts'
+import { tlsProblem } from '../tls.ts'
 import { descriptorOf, problemOf } from '../uri.ts'
 import * as wording from '../wording.ts'
 import { refused, unsupported, type Command, type CommandTable } from './call.ts'
 import { withoutDescriptor } from './descriptors.ts'
-import { missingCredentials } from './outgoing.ts'
 
 /** Answered when the listener stands or has failed. */
 const migrateIncoming: Command = (state, given, nowMillis) => {
@@ -17,7 +17,7 @@ const migrateIncoming: Command = (state, given, nowMillis) => {
   const isSecond = pathOf(state, 'incoming').join('.') !== 'none.deferred'
   if (isSecond && !accepts(state, event)) return refused(state, wording.incomingStarted)
   const problem =
-    problemOf(uri, 'incoming', { ...state.equipment, profile: state.profile }) ?? missingCredentials(state)
+    problemOf(uri, 'incoming', { ...state.equipment, profile: state.profile }) ?? tlsProblem(state, 'server', uri)
   if (isSecond) return listensAgain(state, uri, problem === undefined, nowMillis)
   if (problem !== undefined) return refusedUri(state, problem)
   const begun = withNewRun(withoutDescriptor(state, descriptorOf(uri)), uri)

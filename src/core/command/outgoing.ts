@@ -14,6 +14,7 @@ import { migrationInfo } from '../migration-info.ts'
 import { refuse, type Refusal } from '../output.ts'
 import { transferParameters } from '../parameters.ts'
 import { unthrottled } from '../throttle.ts'
+import { tlsProblem } from '../tls.ts'
 import { descriptorOf, namesTransport, problemOf } from '../uri.ts'
 import * as wording from '../wording.ts'
 import { blockRefusal } from './capabilities.ts'
@@ -33,8 +34,8 @@ const migrate: Command = (state, given, nowMillis) => {
   const begun = withNewRun(withBlock ? withOptions(state, given) : state, runTo(state, uri, given, nowMillis))
   const problem = problemOf(uri, 'outgoing', state.equipment)
   if (problem !== undefined) return refusedUri(state, begun, problem, nowMillis)
-  const credentials = missingCredentials(state)
-  if (credentials !== undefined) return refused(state, credentials)
+  const unsecured = tlsProblem(state, 'client', uri)
+  if (unsecured !== undefined) return refused(state, unsecured)
   return done(withoutDescriptor(begun, descriptorOf(uri)), event, nowMillis)
 }
 
@@ -43,14 +44,6 @@ const resume = (state: CoreState): Step =>
   outgoingStatus(state) === 'postcopy-paused'
     ? unsupported(state, 'migrate resume')
     : refused(state, wording.noPausedMigration)
-
-/** QEMU finds out when the channel stands, and fails the run; a run that cannot succeed is not begun here. */
-export const missingCredentials = (state: CoreState): string | undefined => {
-  const name = state.parameters['tls-creds']
-  return typeof name === 'string' && name !== '' && !state.equipment.tlsCredentials.includes(name)
-    ? wording.noCredentials(name)
-    : undefined
-}
 
 const optionsRefusal = (state: CoreState): Refusal | string | undefined => {
   if (state.profile === '7.2' && isOn(state, 'x-colo')) return wording.noDisksInColo

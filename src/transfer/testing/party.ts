@@ -112,10 +112,11 @@ export interface Destination extends Party {
   readonly starts: () => number
 }
 
-/** A destination that listens. */
+/** A destination that listens; `prepare` comes before. */
 export const makeDestination = (
   spec: WritingGuestSpec,
   uri = 'tcp:127.0.0.1:0',
+  prepare: (party: Party) => Effect.Effect<void, CommandRefused> = () => Effect.void,
 ): Effect.Effect<Destination, Error | CommandRefused, Services> =>
   Effect.gen(function* () {
     const program = programOfSpec(spec)
@@ -128,6 +129,7 @@ export const makeDestination = (
       const guest = { ...host, start: Effect.suspend(() => ((starts += 1), host.start)) }
       const migration = yield* makeMigrationProcess({ guest, incoming: 'defer' })
       const made = yield* party(migration, memory, guest, new Replica(program))
+      yield* prepare(made)
       yield* made.execute('migrate-incoming', { uri })
       const kill = Effect.suspend(() => {
         alive = false
