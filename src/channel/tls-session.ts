@@ -2,7 +2,7 @@
  * The TLS session of a channel: the handshake, and what each side wants to know of the other. As in QEMU, TLS begins with the
  * first byte of the channel. Node is told not to judge by itself, so that what is wrong can be said in QEMU's words.
  */
-import type { X509Certificate } from 'node:crypto'
+import { constants, type X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { Duplex } from 'node:stream'
 import { checkServerIdentity, connect, createServer, type SecureContextOptions, type TLSSocket } from 'node:tls'
@@ -102,6 +102,16 @@ const contextOf = ({ ca, certificate, key, crl, dhParameters }: TlsCredentials):
   ...(dhParameters === undefined ? {} : { dhparam: dhParameters }),
 })
 
+/**
+ * A server of TLS 1.3 sends tickets for later sessions behind the handshake, which Node cannot be kept from. A QEMU that sends
+ * a guest without a way back never reads them, and closes: the system then resets the connection, and what it had still to
+ * send is lost, although that QEMU says that it is done. TLS 1.2 has no such thing.
+ */
+const withoutTickets = {
+  maxVersion: 'TLSv1.2',
+  secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
+} as const
+
 /** Both directions of a channel as one stream. */
 const duplexOf = ({ input, output }: OpenedChannel): Effect.Effect<Duplex, ChannelError> => {
   if (input === undefined || output === undefined)
@@ -175,6 +185,7 @@ export const serverSession = (
       // Never listens: it is only handed this one connection.
       const server = createServer({
         ...contextOf(credentials),
+        ...withoutTickets,
         requestCert: credentials.verifyPeer,
         rejectUnauthorized: false,
       })

@@ -122,8 +122,9 @@ realTest('who is refused, and what both sides say', (t) =>
   Effect.gen(function* () {
     const root = yield* temporaryDirectory
     const issuer = /The certificate hasn't got a known issuer/
-    // Whether the client's last message of the handshake still goes out is a matter of moments.
-    const left = /The peer left after the handshake: it may refuse this side's certificate|non-properly terminated/
+    // The side that closes first is not the same every time, nor is the last message of a handshake that gets through.
+    const gone = /The peer closed .*refuses this|TLS fatal alert|The TLS connection was non-properly terminated/
+    const left = new RegExp(`The peer left after the handshake: it may refuse this side's certificate|${gone.source}`)
     type Case = readonly [
       server: CredentialKind,
       client: CredentialKind,
@@ -132,7 +133,7 @@ realTest('who is refused, and what both sides say', (t) =>
       hostname?: string,
     ]
     const byClient: readonly Case[] = [
-      ['foreign', 'good', issuer, /./],
+      ['foreign', 'good', new RegExp(`${issuer.source}|${gone.source}`), /./],
       ['impostor', 'good', issuer, left],
       ['expired', 'good', /The certificate has expired/, left],
       ['otherHost', 'good', /Certificate does not match the hostname 127.0.0.1/, left],
@@ -156,15 +157,11 @@ realTest('who is refused, and what both sides say', (t) =>
     ]
     for (const [server, client, , heard] of byServer) {
       const listener = yield* listen(root, server)
-      const connection = yield* open(root, client, listener.uri)
-      t.match(yield* listener.refusal, heard, `server ${server}, client ${client}`)
-      const end = yield* Effect.exit(read(connection, 1))
-      rejected(
-        t,
-        end,
-        /Unable to read from TLS channel: (The peer closed .*refuses this|A TLS fatal alert)/,
-        'heard by client',
+      const end = yield* Effect.exit(
+        Effect.flatMap(open(root, client, listener.uri), (connection) => read(connection, 1)),
       )
+      t.match(yield* listener.refusal, heard, `server ${server}, client ${client}`)
+      rejected(t, end, gone, 'heard by client')
     }
   }),
 )
@@ -182,7 +179,7 @@ realTest('who is let in: without verification anybody, by name one', (t) =>
     yield* write(yield* open(root, 'good', named.uri), hello)
     t.same(yield* read(yield* within('a connection', named.accepted), 3), hello)
     const another = yield* listen(root, 'good', { authorized: 'CN=somebody' })
-    yield* open(root, 'good', another.uri)
+    yield* Effect.ignore(open(root, 'good', another.uri))
     t.equal(yield* another.refusal, 'TLS x509 authz check for CN=source,O=test is denied')
     const elsewhere = yield* listen(root, 'otherHost')
     yield* write(yield* open(root, 'good', elsewhere.uri, 'elsewhere.example'), hello)
@@ -273,10 +270,9 @@ realTest('a handshake can be given up at any time', (t) =>
         Effect.forkChild({ startImmediately: true }),
       )
       yield* Effect.sleep('300 millis')
-      const began = performance.now()
       yield* within('the handshake to be given up', Fiber.interrupt(waiting))
-      yield* Scope.close(scope, Exit.void)
-      t.ok(performance.now() - began < 2000, uri)
+      yield* within('nothing to be left of it', Scope.close(scope, Exit.void))
+      t.pass(uri)
     }
   }),
 )
