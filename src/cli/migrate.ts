@@ -11,16 +11,16 @@ import type { DescriptorTable } from '../channel/descriptor.ts'
 import { parseSize } from '../memory/index.ts'
 import { sha256 } from '../memory/node.ts'
 import type { MigrationInfo } from '../qapi/index.ts'
-import { connectClient, type QmpClient, type QmpDuplex, type Tap } from '../qmp/client.ts'
+import { connectClient, type QmpClient, type QmpDuplex } from '../qmp/client.ts'
 import { encodeLine, type JsonObject } from '../qmp/message.ts'
 import { openSession } from '../qmp/session.ts'
-import { recorder } from '../trace/recorder.ts'
 import { makeGuest } from '../transfer/guest-program.ts'
 import { makeMigrationProcess } from '../transfer/migration-process.ts'
 import { descriptorTable } from './descriptors.ts'
 import { Failure, WrongUsage } from './failure.ts'
 import { compareWithFile, type Comparison } from './memory-file.ts'
 import { ProgressDisplay } from './progress.ts'
+import { recordingTo } from './scenario-recording.ts'
 import { bootStage, guestProgram, guestSpec, realPlatformWith, setStage, type Stage } from './stage.ts'
 import { formatBytes } from './units.ts'
 
@@ -233,22 +233,10 @@ const reasonToFail = (report: Report): string | undefined => {
   return undefined
 }
 
-const taps = (options: Options, startedMillis: number) => {
-  const prefix = Option.getOrUndefined(options.trace)
-  if (prefix === undefined) return { files: [], tap: (): Tap => () => {} }
-  const files: string[] = []
-  const tap = (party: 'src' | 'dst'): Tap => {
-    const file = `${prefix}.${party}.jsonl`
-    files.push(file)
-    return recorder(file, () => (performance.timeOrigin + performance.now() - startedMillis) / 1000)
-  }
-  return { files, tap }
-}
-
 const run = (options: Options, descriptors: DescriptorTable): Effect.Effect<Report, unknown, RunServices> =>
   Effect.gen(function* () {
     const startedMillis = performance.timeOrigin + performance.now()
-    const { files, tap } = taps(options, startedMillis)
+    const { files, tap, begin, end } = recordingTo(Option.getOrUndefined(options.trace), startedMillis)
     const spec = yield* guestSpec(options.guest)
     const parameters = {
       'max-bandwidth': yield* size('max-bandwidth', options.maxBandwidth),
@@ -258,6 +246,7 @@ const run = (options: Options, descriptors: DescriptorTable): Effect.Effect<Repo
     const other = isLocal ? yield* spawnDestination(options) : undefined
     const stage = yield* setStage(yield* guestProgram(spec, true))
     bootStage(stage)
+    begin(stage.memory)
     const dead =
       other === undefined ? Effect.succeed(false) : Effect.map(Effect.orDie(other.handle.isRunning), (alive) => !alive)
     const source = yield* connectClient(yield* sourceDuplex(stage, descriptors, dead), tap('src'))
@@ -272,6 +261,7 @@ const run = (options: Options, descriptors: DescriptorTable): Effect.Effect<Repo
     const cpuBefore = { source: cpuSeconds(), destination: yield* destinationCpu(destination) }
     yield* source.execute('migrate', { uri })
     const info = yield* follow(source)
+    yield* end(stage.memory)
     const cpu = {
       source: cpuSeconds() - cpuBefore.source,
       ...(destination === undefined
@@ -346,7 +336,9 @@ export const migrate = Command.make(
       Flag.withDefault(true),
     ),
     trace: Flag.String('trace').pipe(
-      Flag.withDescription('record both QMP sessions as PREFIX.src.jsonl and PREFIX.dst.jsonl'),
+      Flag.withDescription(
+        'record both QMP sessions as PREFIX.src.jsonl and PREFIX.dst.jsonl, and what became of memory as PREFIX.memory.json',
+      ),
       Flag.optional,
     ),
     json: Flag.Boolean('json').pipe(Flag.withDescription('one JSON document on stdout'), Flag.withDefault(false)),

@@ -5,6 +5,7 @@
  */
 import { DirtyBitmap, type SharedDirtyBitmap } from './dirty-bitmap.ts'
 import { MemoryRangeError, MemoryShapeError } from './memory-error.ts'
+import { PageFates, type SharedPageFates } from './page-fates.ts'
 import { fillRandom } from './random-contents.ts'
 import { PAGE_BYTES, RamBlock, type SharedRamBlock } from './ram-block.ts'
 
@@ -22,6 +23,7 @@ export interface SharedGuestMemory {
   readonly blocks: readonly SharedRamBlock[]
   readonly log: readonly SharedDirtyBitmap[]
   readonly control: SharedArrayBuffer
+  readonly fates?: SharedPageFates
 }
 
 const LOG_ENABLED = 0
@@ -34,6 +36,7 @@ export class GuestMemory {
   /** Bytes of all blocks. */
   readonly totalBytes: number
   readonly #control: Int32Array<SharedArrayBuffer>
+  #fates: PageFates | undefined
   readonly #views: readonly DataView[]
   /** Global byte position of each block's first byte, blocks laid end to end. */
   readonly #positions: readonly number[]
@@ -174,18 +177,31 @@ export class GuestMemory {
     this.#mark(blockIndex, byteOffset, length)
   }
 
+  /** What became of the pages in each pass; undefined unless somebody asked for it. */
+  get fates(): PageFates | undefined {
+    return this.#fates
+  }
+
+  /** From here on, and in every thread that gets this memory later, it is counted what becomes of the pages. */
+  recordFates(): PageFates {
+    return (this.#fates ??= new PageFates(this.blocks.map((block) => block.pageCount)))
+  }
+
   toShared(): SharedGuestMemory {
     return {
       blocks: this.blocks.map((block) => block.toShared()),
       log: this.log.map((bitmap) => bitmap.toShared()),
       control: this.#control.buffer,
+      ...(this.#fates === undefined ? {} : { fates: this.#fates.toShared() }),
     }
   }
 
   static fromShared(data: SharedGuestMemory): GuestMemory {
     const blocks = data.blocks.map((block) => RamBlock.fromShared(block))
     const log = data.log.map((bitmap) => DirtyBitmap.fromShared(bitmap))
-    return new GuestMemory(blocks, log, data.control)
+    const memory = new GuestMemory(blocks, log, data.control)
+    if (data.fates !== undefined) memory.#fates = PageFates.fromShared(data.fates)
+    return memory
   }
 
   #range(blockIndex: number, byteOffset: number, length: number): RamBlock {

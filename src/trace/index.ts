@@ -2,6 +2,7 @@
 export { uncovered, type Uncovered } from './coverage.ts'
 export * from './explanation.ts'
 export { LazyAutomaton, type AutomatonNode, type Edge, type Output, type QuirkMask } from './lazy-automaton.ts'
+export * from './memory-map.ts'
 export * from './observation.ts'
 export { parseRecording, RecordingLineError, type RecordedMessage, type Recording } from './recording.ts'
 export * from './render.ts'

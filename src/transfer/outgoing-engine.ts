@@ -270,6 +270,7 @@ export class OutgoingEngine {
       this.#dirtyPages += added
       this.#periodPages += reported
     }
+    this.#memory.fates?.beginPass(this.#dirty)
     const elapsed = nowMillis - this.#periodMillis
     if (elapsed > RATE_PERIOD_MILLIS) {
       this.#figures.rate = Math.trunc((this.#periodPages * 1000) / elapsed)
@@ -374,6 +375,7 @@ export class OutgoingEngine {
     const { small, at } = this.#queue
     if (this.#isZero[this.#block]!(offset)) {
       this.#queue.at = writeZeroPage(small, at, offset, name)
+      this.#memory.fates?.add(this.#block, page, 'zero')
       this.#figures.duplicate++
       this.#figures.transferred += this.#queue.at - at
       return
@@ -381,6 +383,7 @@ export class OutgoingEngine {
     this.#queue.at = writePageHeader(small, at, offset, RAM_PAGE, name)
     this.#figures.transferred += this.#queue.at - at + PAGE_BYTES
     this.#figures.normal++
+    this.#memory.fates?.add(this.#block, page, 'sent')
     this.#queue.push(block.bytes.subarray(offset, offset + PAGE_BYTES))
   }
 

@@ -4,6 +4,7 @@
  * here reads a disk: the command line and the page in the browser both hand in names and texts.
  */
 import { Result } from 'effect'
+import { isMemoryMap, type MemoryMap } from '../trace/memory-map.ts'
 import { parseRecording, type Recording } from '../trace/recording.ts'
 import { partyOf, scenarioNameOf } from '../trace/scenario-name.ts'
 import { makeScenario, parseMeta, type Scenario } from '../trace/scenario.ts'
@@ -12,7 +13,6 @@ import { isFields, parseJson } from './formats/json-lines.ts'
 import { isKillMatrix, readKillMatrix, type KillMatrix } from './formats/kill-matrix.ts'
 import { isLibvirtLog, isSocatLog, parseLibvirtLog, parseSocatLog } from './formats/qmp-log.ts'
 import { isStateGraph, readStateGraph, type StateGraph } from './formats/state-graph.ts'
-import { isMemoryMap, type MemoryMap } from './memory-map.ts'
 
 /** A file by name, without its folder. */
 export interface ViewFile {

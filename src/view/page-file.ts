@@ -1,6 +1,6 @@
 /** The page as one HTML file: script, style, charts and traces in it, nothing fetched from anywhere. */
 import { gzipSync } from 'node:zlib'
-import { loadBundle } from './bundle.ts'
+import { loadBundle, type Bundle } from './bundle.ts'
 import { packedLibrary } from './library-cache.ts'
 import type { LiveSource } from './live-message.ts'
 import type { ViewFile } from './open-files.ts'
@@ -20,6 +20,9 @@ const data = (id: string, text: string): string => `<script type="text/plain" id
 const policy =
   "default-src 'none'; script-src 'unsafe-inline' blob:; worker-src blob:; style-src 'unsafe-inline'; img-src data:; connect-src 'self'"
 
+/** The same for every page of this process. */
+let parts: Promise<readonly [Bundle, Buffer]> | undefined
+
 /**
  * A page with files in it, as HTML.
  *
@@ -28,7 +31,7 @@ const policy =
  * html.startsWith('<!doctype html>') // true
  */
 export const pageFile = async ({ files, live }: PageOptions): Promise<string> => {
-  const [{ script, style }, charts] = await Promise.all([loadBundle(), packedLibrary()])
+  const [{ script, style }, charts] = await (parts ??= Promise.all([loadBundle(), packedLibrary()]))
   return [
     '<!doctype html>',
     '<html lang="en">',

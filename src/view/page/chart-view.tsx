@@ -1,5 +1,5 @@
 /** One chart: panned, zoomed, its states opened and closed, lit by a trace. */
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { svgContent } from '../../chart/svg.ts'
 import { foldableIn } from '../../chart/chart-model.ts'
 import type { LibraryChart } from '../chart-library.ts'
@@ -19,6 +19,9 @@ interface Props {
 
 /** Room for the buttons below the chart. */
 const TOOLS_HEIGHT = 42
+/** Below this a drawing cannot be read as a whole. */
+const READABLE_SCALE = 0.42
+const CLOSE_SCALE = 0.8
 
 const arrowKeys: ReadonlySet<string> = new Set(['ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown'])
 
@@ -49,10 +52,23 @@ export const ChartView = ({ chart, title, lighting, showQuirks, terse: startsTer
     byHand.current = hand
     group.current?.setAttribute('transform', `translate(${next.x} ${next.y}) scale(${next.scale})`)
   }
-  const room = () => svg.current?.getBoundingClientRect() ?? { width: 1, height: 1 }
+  // Measured when it changes and not when it is asked for, as that would lay the page out anew with every step.
+  const size = useRef({ width: 1, height: 1 })
+  const room = () => size.current
   const fit = () => {
     const { width, height } = room()
     place(fitted(drawing, { width, height: height - TOOLS_HEIGHT }), false)
+  }
+
+  /** The whole chart, or where it would be too small to read, what is around its current state. */
+  const arrange = () => {
+    const { width, height } = room()
+    const whole = fitted(drawing, { width, height: height - TOOLS_HEIGHT })
+    const id = whole.scale < READABLE_SCALE ? drawn.current?.currentState() : undefined
+    const box = drawing.boxes.find((each) => each.id === id)
+    if (box === undefined) return place(whole, false)
+    const [x, y] = [box.x + box.width / 2, box.y + Math.min(box.height, height) / 2]
+    place({ scale: CLOSE_SCALE, x: width / 2 - x * CLOSE_SCALE, y: height / 2 - y * CLOSE_SCALE }, false)
   }
 
   useLayoutEffect(() => {
@@ -61,14 +77,20 @@ export const ChartView = ({ chart, title, lighting, showQuirks, terse: startsTer
     group.current.innerHTML = content.__html
     drawn.current = new DrawnChart(group.current)
     drawn.current.hideInside(folding.hiddenInside)
-    fit()
+    byHand.current = false
   }, [content, folding])
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (svg.current === null) return undefined
     const stop = listenForPanning(svg.current, () => placement.current, place)
-    const resized = new ResizeObserver(() => (byHand.current ? undefined : fit()))
-    resized.observe(svg.current)
+    const element = svg.current
+    const measure = () => {
+      size.current = { width: element.clientWidth, height: element.clientHeight }
+      if (!byHand.current) arrange()
+    }
+    const resized = new ResizeObserver(measure)
+    resized.observe(element)
+    measure()
     return () => {
       stop()
       resized.disconnect()
@@ -79,6 +101,7 @@ export const ChartView = ({ chart, title, lighting, showQuirks, terse: startsTer
     const entry = lighting?.active.find((id) => id.startsWith(`${chart.model.states[0]?.id}.`))
     drawn.current?.light(lighting ?? { active: [], now: new Set(), counts: new Map(), totals: undefined })
     drawn.current?.makeEntry(entry)
+    if (!byHand.current) arrange()
   }, [lighting, content, folding])
 
   const selected = selection.value

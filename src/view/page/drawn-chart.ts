@@ -67,6 +67,11 @@ export class DrawnChart {
     return this.states.has(id)
   }
 
+  /** The innermost state that is lit. */
+  currentState(): string | undefined {
+    return this.root.querySelector('.state.here')?.getAttribute('data-state') ?? undefined
+  }
+
   stateElement(id: string): Element | undefined {
     return this.states.get(id)
   }

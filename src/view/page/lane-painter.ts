@@ -315,8 +315,10 @@ class Painter {
           if (amount === undefined) continue
           const x = this.x(scale.atSeconds(reading.seconds))
           const at = bottom - (largest === 0 ? 0 : amount / largest) * (bottom - top)
+          // A reading that stands alone is a point.
           if (begun) context.lineTo(x, at)
-          else context.moveTo(x, at)
+          else context.moveTo(x - 1.5, at)
+          if (!begun) context.lineTo(x, at)
           begun = true
         }
         context.stroke()

@@ -1,6 +1,7 @@
 /** Guest memory as a heat map: a row for each pass, a column for each cell of memory, a colour for what became of it. */
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
-import { pageFates, sharesOf, type MemoryMap, type MemoryPass, type PageFate } from '../memory-map.ts'
+import { pageFates, type PageFate } from '../../memory/page-fates.ts'
+import { sharesOf, type MemoryMap, type MemoryPass } from '../../trace/memory-map.ts'
 import { formatBytes } from '../../cli/units.ts'
 import { colourValue } from './colour.ts'
 import { isDark } from './state.ts'
