@@ -1,7 +1,15 @@
 /** Everything that a chart can be told from outside, with every value of its members: the alphabet of an exploration. */
-import { plainEvent, type ChartEvent } from '../../machines/index.ts'
+import { plainEvent, type ChartEvent, type StoppedRunState } from '../../machines/index.ts'
 
 const booleans = [false, true]
+const stoppedRunStates: readonly StoppedRunState[] = [
+  'paused',
+  'prelaunch',
+  'suspended',
+  'io-error',
+  'shutdown',
+  'postmigrate',
+]
 const commands = [
   'migrate',
   'migrate-incoming',
@@ -87,6 +95,7 @@ export const alphabet: readonly ChartEvent[] = [
   ...outgoingFacts.map((name) => plainEvent(`outgoing.${name}`)),
   ...incomingFacts.map((name) => plainEvent(`incoming.${name}`)),
   ...booleans.map((running) => ({ type: 'incoming.ended' as const, running })),
+  ...stoppedRunStates.map((stopped) => ({ type: 'incoming.ended' as const, running: false, stopped })),
   ...booleans.map((running) => ({ type: 'incoming.start' as const, running })),
   ...booleans.map((running) => ({ type: 'incoming.colo' as const, running })),
   ...booleans.map((running) => ({ type: 'incoming.vmstate-loaded' as const, running })),

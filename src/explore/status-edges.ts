@@ -1,23 +1,21 @@
 /** The edges between statuses that a chart really has, found by walking all of its reachable states. */
-import { initialTransition, transition, type AnyMachineSnapshot, type AnyStateMachine } from 'xstate'
+import type { AnyStateMachine } from 'xstate'
 import { alphabet, synchronisations } from './alphabet.ts'
-
-const top = (snapshot: AnyMachineSnapshot): string =>
-  typeof snapshot.value === 'string' ? snapshot.value : Object.keys(snapshot.value)[0]!
+import { compile } from './compile/compile.ts'
+import { DenseTable } from './compile/dense-table.ts'
 
 const events = [...alphabet, ...synchronisations]
 
 /** All reachable edges between top states, by the statuses that a step publishes (a step may pass through several). */
 export const statusEdges = (machine: AnyStateMachine): readonly string[] => {
-  const [first] = initialTransition(machine)
-  const seen = new Map([[JSON.stringify([first.value, first.context]), first]])
+  const automaton = compile(machine, events)
+  const table = new DenseTable(automaton)
   const edges = new Set<string>()
-  for (const snapshot of seen.values())
-    for (const event of events) {
-      const [next, actions] = transition(machine, snapshot, event)
-      let from = top(snapshot)
-      for (const action of actions) {
-        const { type, params } = action as { readonly type: string; readonly params?: unknown }
+  for (let state = 0; state < table.size; state++)
+    for (let event = 1; event <= automaton.alphabet; event++) {
+      let [from] = automaton.regions[0]!.states[table.stateOf(state, 0)]!.split('.', 1)
+      for (const output of table.outputs(state, event)) {
+        const { type, params } = automaton.outputs[output]!
         const { status, unconditional } = (params ?? {}) as {
           readonly status?: string
           readonly unconditional?: boolean
@@ -27,7 +25,6 @@ export const statusEdges = (machine: AnyStateMachine): readonly string[] => {
         edges.add(`${from} -> ${status}`)
         from = status
       }
-      seen.set(JSON.stringify([next.value, next.context]), seen.get(JSON.stringify([next.value, next.context])) ?? next)
     }
   return [...edges].sort()
 }
