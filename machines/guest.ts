@@ -17,8 +17,11 @@ const source = (member: string, where = 'qapi/run-state.json') => ({ source: `Ru
 
 const resumes = { target: 'running', actions: ['startGuest' as const, 'emitResume' as const] }
 
-/** Before a vCPU runs, the images are taken: two steps, as the images have to be held when the guest starts (I3). */
-const acquiresAndRuns = { actions: [synchronise.acquire, synchronise.run] }
+/**
+ * Before a vCPU runs, the images are taken: two steps, as the images have to be held when the guest starts (I3). A guest of
+ * which only a part has arrived never runs: QEMU ends the process there.
+ */
+const acquiresAndRuns = { guard: 'isWhole' as const, actions: [synchronise.acquire, synchronise.run] }
 
 /** A stopped run state that a migration may meet, and return to; and that a guest can be started from. */
 const stoppable = (state: StoppableRunState, forgetsInColo: boolean) => ({

@@ -155,7 +155,8 @@ export const incomingRegion = (options: IncomingOptions = {}) => {
               meta: source('MigrationStatus.postcopy-recover; since 3.0'),
               entry: { type: 'emitMigration', params: { status: 'postcopy-recover' } },
               on: {
-                'incoming.recovered': '#incoming-postcopy-active.running',
+                // The channel may have broken before the guest was free to run, and so before the images were taken.
+                'incoming.recovered': { target: '#incoming-postcopy-active.running', actions: synchronise.acquire },
                 'incoming.lost': '#incoming-postcopy-paused',
                 'incoming.failed': '#incoming-failed',
               },

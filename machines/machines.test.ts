@@ -43,7 +43,6 @@ const outgoing211 = [
   'device -> failed',
   'failed -> setup',
   'none -> setup',
-  'postcopy-active -> cancelling',
   'postcopy-active -> completed',
   'postcopy-active -> failed',
   'pre-switchover -> cancelling',

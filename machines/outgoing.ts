@@ -191,7 +191,7 @@ export const outgoingRegion = (options: ChartOptions = {}) => {
           postcopy: {
             description: 'On the way to postcopy.',
             on: {
-              'migrate-continue': '#postcopy-active.packaging',
+              'migrate-continue': '#postcopy-active.releasing',
               migrate_cancel: variant.has('h3') ? '#cancelling.abandoned' : '#cancelling.ending',
             },
           },
@@ -230,15 +230,21 @@ export const outgoingRegion = (options: ChartOptions = {}) => {
           stopping: {
             description: 'The status is published before the guest is stopped (with a pause it was stopped before).',
             entry: synchronise.finishMigrate,
-            on: { 'vm.finish-migrate': 'packaging' },
+            on: { 'vm.finish-migrate': 'releasing' },
+          },
+          releasing: {
+            description: 'The images are released, so that the destination can take them.',
+            entry: [synchronise.release, synchronise.outgoingProceeds],
+            on: { 'outgoing.proceed': 'packaging' },
           },
           packaging: {
-            description: 'Discards and the package of devices are being sent; the destination cannot run yet.',
+            description:
+              'Discards and the package of devices are being sent: the destination may run from here on, as nobody here can ' +
+              'tell which byte was the last that it needed. A cancel comes too late.',
             entry: 'sendPackage',
             on: {
-              'outgoing.package-sent': { target: 'running', actions: synchronise.release },
-              'outgoing.failed': variant.recent && !variant.has('h26') ? '#failed.abandoned' : '#failed.ending',
-              migrate_cancel: '#cancelling.ending',
+              'outgoing.package-sent': 'running',
+              'outgoing.failed': variant.has('h26') ? '#failed.ending' : '#failed.abandoned',
             },
           },
           running: {

@@ -321,6 +321,7 @@ export const chart = setup({
     ),
     migrateAllowedWhileLeft: not(or([stateIn({ guest: 'inmigrate' }), stateIn({ guest: 'colo' })])),
     incomingPostcopy: inIncomingPostcopy,
+    isWhole: not(stateIn({ incoming: 'failed' })),
     beforeRunning: ({ context }) => context.before === 'running',
     beforePaused: ({ context }) => context.before === 'paused',
     beforePrelaunch: ({ context }) => context.before === 'prelaunch',

@@ -156,6 +156,27 @@ t.test('a guest the user stopped during the switchover stays stopped after a can
   t.equal(runState(bench.state), 'paused')
 })
 
+t.test('postcopy: the images are released before the package, and from there on a cancel comes too late', async (t) => {
+  for (const profile of ['2.11', '7.2'] as const) {
+    const bench = new Bench({ profile })
+    bench.command('migrate-set-capabilities', { capabilities: [{ capability: 'postcopy-ram', state: true }] })
+    bench.activate()
+    bench.command('migrate-start-postcopy')
+    t.strictSame(brief(bench.fact({ type: 'outgoing.postcopy' })), [
+      'MIGRATION postcopy-active',
+      'stop-guest',
+      'STOP',
+      'release-images',
+      'send-package',
+    ])
+    t.match(brief(bench.command('migrate_cancel')), [/cannot cancel/])
+    bench.fact({ type: 'outgoing.failed', reason: 'gone', side: 'channel' })
+    bench.fact({ type: 'outgoing.ended' })
+    t.equal(outgoingStatus(bench.state), 'failed')
+    t.equal(runState(bench.state), 'postmigrate', 'the destination may run it: nobody here starts it by himself')
+  }
+})
+
 t.test('a failure is published with its first cause and the side it lies on', async (t) => {
   const bench = new Bench().activate()
   bench.fact({ type: 'outgoing.failed', reason: 'write: the channel is broken (EPIPE)', side: 'channel' })
@@ -364,4 +385,15 @@ t.test('a destination that failed never runs the guest, whatever comes later', a
   t.strictSame(brief(bench.fact({ type: 'incoming.ended', running: true })), ['unexpected incoming.ended'])
   t.strictSame(brief(bench.command('cont')), ['reply'])
   t.equal(runState(bench.state), 'inmigrate')
+})
+
+t.test('of a guest whose postcopy failed only a part is here: nobody can start it', async (t) => {
+  const bench = new Bench({ incoming: 'defer' })
+  bench.command('migrate-incoming', { uri: 'tcp:h:1' })
+  for (const type of ['connected', 'advised', 'listening', 'running'] as const) bench.fact({ type: `incoming.${type}` })
+  bench.fact({ type: 'incoming.start', running: false })
+  t.equal(runState(bench.state), 'paused')
+  bench.fact({ type: 'incoming.failed', reason: 'a page is damaged', side: 'source' })
+  t.match(brief(bench.command('cont')), [/there is no guest that could run here/])
+  t.equal(runState(bench.state), 'paused')
 })

@@ -10,6 +10,7 @@ export const guestWaits = 'Guest is waiting for an incoming migration'
 export const guestLeft = "Can't migrate the vm that was paused due to previous migration"
 export const noProtocol = "Parameter 'uri' expects a valid migration protocol"
 export const notFinalized = 'Migration is not finalized yet'
+export const guestIncomplete = 'The incoming migration has failed: there is no guest that could run here'
 export const resetRequired = 'Resetting the Virtual Machine is required'
 export const postcopyOff = 'Enable postcopy with migrate_set_capability before the start of migration'
 export const postcopyTooEarly = 'Postcopy must be started after migration has been started'

@@ -1,5 +1,5 @@
 /** The commands of the monitor that a migration meets: the guest's run state, and the process. */
-import { isColoBroken, runState, type CoreState } from '../core-state.ts'
+import { incomingStatus, isColoBroken, runState, type CoreState } from '../core-state.ts'
 import { accepts } from '../decide.ts'
 import * as wording from '../wording.ts'
 import { done, refused, replied, type Command, type CommandTable } from './call.ts'
@@ -16,6 +16,7 @@ const cont: Command = (state, _given, nowMillis) => {
   if (guest === 'finish-migrate' || (guest === 'colo' && isColoBroken(state)))
     return refused(state, wording.notFinalized)
   if (guest === 'shutdown' || guest === 'internal-error') return refused(state, wording.resetRequired)
+  if (guest !== 'running' && incomingStatus(state) === 'failed') return refused(state, wording.guestIncomplete)
   return replied(state)
 }
 
