@@ -1,4 +1,5 @@
 /** I7: a new run knows nothing of the one before it, and begins only when that one is gone. */
+import { invariant } from '../../machines/index.ts'
 import { linesOf, type Observation } from '../observation.ts'
 import type { Property, Violation } from '../property.ts'
 import { isBusy, outgoingStatus } from '../state-view.ts'
@@ -43,8 +44,6 @@ const pages = ({ streams }: Observation): readonly Violation[] =>
     )
 
 export const cleanStart: Property = {
-  id: 'I7',
-  title: 'clean start',
-  text: 'A new run starts clean: every page counts as dirty, counters, errors and figures are new; and it is refused while anything of the last one is left.',
+  ...invariant('I7'),
   check: (observation) => [...books(observation), ...passes(observation), ...pages(observation)],
 }

@@ -1,4 +1,5 @@
 /** I21: figures add up: what is said to be transferred is what the wire carried. */
+import { invariant } from '../../machines/index.ts'
 import { linesOf, type Observation } from '../observation.ts'
 import type { Property, Violation } from '../property.ts'
 import { outgoingStatus } from '../state-view.ts'
@@ -43,8 +44,6 @@ const within = (observation: Observation): readonly Violation[] =>
   })
 
 export const conservation: Property = {
-  id: 'I21',
-  title: 'conservation',
-  text: 'Bytes transferred are the bytes of RAM that the wire carried, pages by kind add up to the pages on the wire, and what remains is at most the total.',
+  ...invariant('I21'),
   check: (observation) => [...wire(observation), ...within(observation)],
 }

@@ -1,10 +1,9 @@
 /** I12 and I14: an answer to query-migrate is one picture, and never older than an event that was sent before it. */
 import { Schema } from 'effect'
-import type { Profile } from '../../machines/index.ts'
+import { invariant, reaches, type Profile } from '../../machines/index.ts'
 import { commands } from '../../src/qapi/index.ts'
 import { linesOf, type Observation, type Party } from '../observation.ts'
 import type { Property, Violation } from '../property.ts'
-import { reaches } from './status-edges.ts'
 
 /** An answer to query-migrate, and where it was seen. */
 export interface QuerySeen {
@@ -59,9 +58,7 @@ const problems = ({ info, profile, isSource }: QuerySeen): readonly string[] => 
 }
 
 export const consistentQuery: Property = {
-  id: 'I12',
-  title: 'consistent query',
-  text: 'An answer to query-migrate is one picture of one moment: of the schema; completed with its total-time and a downtime no longer than that.',
+  ...invariant('I12'),
   check: (observation) =>
     queriesOf(observation).flatMap((seen) =>
       problems(seen).map((problem) => `query-migrate of ${seen.party} at ${seen.where} ${problem}`),
@@ -69,9 +66,7 @@ export const consistentQuery: Property = {
 }
 
 export const queryFollowsEvent: Property = {
-  id: 'I14',
-  title: 'query follows event',
-  text: 'Who queries after an event gets the status of that event, or one that comes after it.',
+  ...invariant('I14'),
   check: (observation) => {
     const found: Violation[] = []
     const profile = observation.end.parties.find(({ party }) => party === 'source')?.state.profile ?? '2.11'

@@ -1,4 +1,5 @@
 /** I13: what events tell is what happened: each step once, in order, none left out. */
+import { invariant } from '../../machines/index.ts'
 import { hasCrashed, linesOf, partiesOf, type Observation, type Party, type StateSeen } from '../observation.ts'
 import type { Property, Violation } from '../property.ts'
 import { failoverStatus, incomingStatus, outgoingStatus, runState } from '../state-view.ts'
@@ -70,9 +71,7 @@ const passes = (observation: Observation): readonly Violation[] => {
 }
 
 export const eventsAreHistory: Property = {
-  id: 'I13',
-  title: 'events are history',
-  text: 'The events of a party are the history of its statuses and of its guest: in the same order, nothing lost, nothing twice.',
+  ...invariant('I13'),
   check: (observation) => [
     ...partiesOf(observation).flatMap((party) => {
       const happened = history(observation, party)

@@ -1,13 +1,12 @@
 /** I9: whatever waits is woken: commands are answered, runs end, and nobody stays busy in a world that has come to rest. */
+import { invariant } from '../../machines/index.ts'
 import { linesOf } from '../observation.ts'
 import type { Property } from '../property.ts'
 import { describeState } from '../../src/core/index.ts'
 import { tellsBreak } from './lock-step.ts'
 
 export const everyWaitEnds: Property = {
-  id: 'I9',
-  title: 'every wait ends',
-  text: 'Every wait has a waker: every command is answered, and after an error, a cancel or a closed channel every run ends in bounded virtual time, or says that it waits for an operator.',
+  ...invariant('I9'),
   check: (observation) => {
     const { end } = observation
     const unanswered = linesOf(observation, 'command').filter(({ answer }) => answer.type === 'none')

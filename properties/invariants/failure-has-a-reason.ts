@@ -1,4 +1,5 @@
 /** I11: who fails says why, at once, and stays with it. */
+import { invariant } from '../../machines/index.ts'
 import { linesOf } from '../observation.ts'
 import type { Property, Violation } from '../property.ts'
 import { coloMode, incomingStatus, isColoBroken, outgoingStatus } from '../state-view.ts'
@@ -6,9 +7,7 @@ import { coloMode, incomingStatus, isColoBroken, outgoingStatus } from '../state
 const isReason = (reason: unknown): boolean => typeof reason === 'string' && reason.trim() !== ''
 
 export const failureHasAReason: Property = {
-  id: 'I11',
-  title: 'failure has a reason',
-  text: 'A side that has failed has a reason that is not empty, published with the status; the first cause of a run is kept.',
+  ...invariant('I11'),
   check: (observation) => {
     const found: Violation[] = []
     for (const { party, atMillis, before, after } of linesOf(observation, 'state')) {

@@ -1,4 +1,5 @@
 /** I23: every figure is a finite number in its range, and survives JSON. */
+import { invariant } from '../../machines/index.ts'
 import { linesOf } from '../observation.ts'
 import type { Property, Violation } from '../property.ts'
 import { queriesOf } from './consistent-query.ts'
@@ -18,9 +19,7 @@ const fractions = (info: object): readonly string[] =>
   })
 
 export const finiteRatios: Property = {
-  id: 'I23',
-  title: 'finite ratios',
-  text: 'Every figure that is published is finite and not negative, whole where the schema says so, and the same after a trip through JSON.',
+  ...invariant('I23'),
   check: (observation) => {
     const found: Violation[] = []
     for (const { party, where, info } of queriesOf(observation)) {

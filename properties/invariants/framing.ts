@@ -1,4 +1,5 @@
 /** I19: what a source writes is a migration stream, whole only with its last byte. */
+import { invariant } from '../../machines/index.ts'
 import { deviceBytes } from '../../src/transfer/dialect.ts'
 import { silentSink, StreamDecoder, StreamError } from '../../src/wire/index.ts'
 import type { StreamSeen } from '../observation.ts'
@@ -34,9 +35,7 @@ const problems = ({ run, bytes, complete, error }: StreamSeen): readonly Violati
 }
 
 export const framing: Property = {
-  id: 'I19',
-  title: 'framing',
-  text: 'Everything that a source writes can be read as a migration stream; cut anywhere, it is an error and never a whole stream.',
+  ...invariant('I19'),
   check: ({ streams, timeline, end }) => [
     ...streams.flatMap(problems),
     ...(end.parties.some(({ party, state }) => party !== 'source' && state.incoming?.error !== undefined) &&

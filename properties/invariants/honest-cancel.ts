@@ -1,4 +1,5 @@
 /** I6: a cancel that is accepted cancels, and one that cannot is refused and does nothing. */
+import { invariant } from '../../machines/index.ts'
 import { hasCrashed, linesOf, type CommandSeen, type Observation } from '../observation.ts'
 import type { Property, Violation } from '../property.ts'
 import { idleStatuses, isCommitted, outgoingStatus } from '../state-view.ts'
@@ -34,9 +35,7 @@ const verdict = (observation: Observation, line: CommandSeen): Violation | undef
 }
 
 export const honestCancel: Property = {
-  id: 'I6',
-  title: 'honest cancel',
-  text: 'A cancel that is accepted before the commit ends the run as cancelled in bounded time; one that comes too late leaves it its end; one that is refused has no effect.',
+  ...invariant('I6'),
   check: (observation) =>
     linesOf(observation, 'command')
       .filter(({ name }) => name === 'migrate_cancel')

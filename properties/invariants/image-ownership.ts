@@ -1,13 +1,12 @@
 /** I3: the image locks have one holder, are taken and released in turn, and are held by whoever runs. */
+import { invariant } from '../../machines/index.ts'
 import type { Party } from '../observation.ts'
 import type { Property, Violation } from '../property.ts'
 import { incomingStatus } from '../state-view.ts'
 import { forcedMillis } from './one-runner.ts'
 
 export const imageOwnership: Property = {
-  id: 'I3',
-  title: 'image ownership',
-  text: 'The image locks have at most one holder, nobody takes what he holds or releases what he does not, and a guest runs only where they are held.',
+  ...invariant('I3'),
   check: (observation) => {
     const forced = forcedMillis(observation)
     const held = new Set<Party>(['source'])

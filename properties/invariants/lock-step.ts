@@ -1,4 +1,5 @@
 /** I27, I28 and I29: what a pair in COLO has to keep, in lock-step and when it comes apart. */
+import { invariant } from '../../machines/index.ts'
 import type { FailoverStatus } from '../../machines/index.ts'
 import { hasCrashed, linesOf, type Observation, type Party, type StateSeen } from '../observation.ts'
 import type { Property, Violation } from '../property.ts'
@@ -6,9 +7,7 @@ import { forcedMillis } from './one-runner.ts'
 import { coloMode, failoverStatus, incomingStatus, isColoBroken, runState } from '../state-view.ts'
 
 export const wholeCheckpoint: Property = {
-  id: 'I27',
-  title: 'whole checkpoint',
-  text: 'A checkpoint is all or nothing: a guest is only ever started with memory and devices of one epoch.',
+  ...invariant('I27'),
   check: (observation) =>
     linesOf(observation, 'epoch')
       .filter(({ whole }) => !whole)
@@ -63,9 +62,7 @@ const neverDone = (observation: Observation): readonly Violation[] =>
     .map(({ party, state }) => `${party} has failover ${failoverStatus(state)} for ever`)
 
 export const failoverCompletes: Property = {
-  id: 'I28',
-  title: 'failover completes',
-  text: 'A failover that is accepted completes, once, by the steps of FailoverStatus; unless what was being loaded left this side without any guest, which it then says.',
+  ...invariant('I28'),
   check: (observation) => [
     ...linesOf(observation, 'state').flatMap(illegalStep),
     ...accepted(observation)
@@ -116,9 +113,7 @@ const stuck = ({ end }: Observation): readonly Violation[] =>
     .map(({ party, stuckPackets = [] }) => `${party} never lets out packet ${stuckPackets.join(' and ')}`)
 
 export const survivorServes: Property = {
-  id: 'I29',
-  title: 'survivor serves',
-  text: 'After a failover the survivor runs if it ran and takes no checkpoint; output leaves only when it is agreed or covered by a checkpoint, so that nothing a client was told is lost and nothing is told in two ways.',
+  ...invariant('I29'),
   check: (observation) => [
     ...linesOf(observation, 'state').flatMap(isAwake),
     ...loadsAfterwards(observation),

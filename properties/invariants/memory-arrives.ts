@@ -1,4 +1,5 @@
 /** I15 and I16: no write of the guest is ever lost, neither on the way nor at home. */
+import { invariant } from '../../machines/index.ts'
 import { linesOf } from '../observation.ts'
 import type { Property } from '../property.ts'
 
@@ -6,9 +7,7 @@ const named = (pages: readonly string[]): string =>
   `${pages.slice(0, 4).join(', ')}${pages.length > 4 ? ` and ${pages.length - 4} more` : ''}`
 
 export const memoryArrives: Property = {
-  id: 'I15',
-  title: 'memory arrives',
-  text: 'A guest that arrives has the memory that its source stopped with, page by page; and wherever the guest is, its memory is what the guest itself computes.',
+  ...invariant('I15'),
   check: (observation) => [
     ...linesOf(observation, 'arrival')
       .filter(({ differing }) => differing.length > 0)
@@ -22,9 +21,7 @@ export const memoryArrives: Property = {
 }
 
 export const noLostWrites: Property = {
-  id: 'I16',
-  title: 'no lost writes',
-  text: 'A page that is written after it was read is sent again: a page that the sender holds for clean is, byte for byte, what the wire last carried.',
+  ...invariant('I16'),
   check: (observation) =>
     linesOf(observation, 'stale').map(
       ({ party, atMillis, pages }) =>

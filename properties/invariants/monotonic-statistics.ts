@@ -1,4 +1,5 @@
 /** I22: what counts up in a run never counts down. */
+import { invariant } from '../../machines/index.ts'
 import { partiesOf } from '../observation.ts'
 import type { Property, Violation } from '../property.ts'
 import type { CoreState } from '../../src/core/index.ts'
@@ -30,9 +31,7 @@ const falls = (party: string, run: number, states: readonly CoreState[]): readon
 }
 
 export const monotonicStatistics: Property = {
-  id: 'I22',
-  title: 'monotonic statistics',
-  text: 'In a run transferred bytes, pages, syncs, requests and elapsed time never decrease.',
+  ...invariant('I22'),
   check: (observation) => [
     ...partiesOf(observation).flatMap((party) =>
       [...runsOf(observation, party)].flatMap(([run, states]) => falls(party, run, states)),

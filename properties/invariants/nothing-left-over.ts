@@ -1,4 +1,5 @@
 /** I10: nothing of a run is left behind, and nothing is let go twice. */
+import { invariant } from '../../machines/index.ts'
 import type { Observation } from '../observation.ts'
 import type { Property, Violation } from '../property.ts'
 import { idleStatuses, incomingStatus, isBusy, outgoingStatus } from '../state-view.ts'
@@ -16,9 +17,7 @@ const openAfterRun = ({ end }: Observation): readonly Violation[] =>
   })
 
 export const nothingLeftOver: Property = {
-  id: 'I10',
-  title: 'nothing left over',
-  text: 'When a run is over its channel is closed, exactly once and by its owner; when a process has ended it holds nothing.',
+  ...invariant('I10'),
   check: (observation) => {
     const { endsAfter, listeningAfter } = observation.end
     return [

@@ -3,6 +3,7 @@
  * unless an operator says so. In COLO two guests run and one serves: the secondary's stays unheard, and the primary's only
  * serves as long as the secondary goes along.
  */
+import { invariant } from '../../machines/index.ts'
 import { linesOf, type Observation, type Party } from '../observation.ts'
 import type { Property, Violation } from '../property.ts'
 import { coloMode, isCommitted, isSurvivor, pathOf, runState } from '../state-view.ts'
@@ -60,9 +61,7 @@ const runnersAtRest = ({ end }: Observation): readonly Party[] =>
     .map(({ party }) => party)
 
 export const oneRunner: Property = {
-  id: 'I1',
-  title: 'one runner',
-  text: 'At no moment do the vCPUs of two parties run and serve, unless an operator starts a guest that has left or tells both sides of a pair that the other is dead; and at rest one runs.',
+  ...invariant('I1'),
   check: (observation) => {
     const forced = forcedMillis(observation)
     const found: Violation[] = []
@@ -77,9 +76,7 @@ export const oneRunner: Property = {
 }
 
 export const noReturn: Property = {
-  id: 'I4',
-  title: 'no return',
-  text: 'After the commit point the source never starts the guest by itself, except when the destination is known not to have it.',
+  ...invariant('I4'),
   check: (observation) => {
     const forced = forcedMillis(observation)
     return linesOf(observation, 'guest')

@@ -1,4 +1,5 @@
 /** I2: when all is quiet, one side has the guest; and a source that keeps it has it as it was before. */
+import { invariant } from '../../machines/index.ts'
 import { linesOf, partiesOf, type Observation } from '../observation.ts'
 import type { Property, Violation } from '../property.ts'
 import type { CoreState } from '../../src/core/index.ts'
@@ -75,9 +76,7 @@ const keeps = ({ end }: Observation): readonly Violation[] =>
     .map(({ party, state }) => `${party} was cancelled and cannot run: ${runState(state)}`)
 
 export const oneSideCanRun: Property = {
-  id: 'I2',
-  title: 'one side can run',
-  text: 'When all is quiet exactly one side can run the guest; a run that failed or was cancelled before the commit gives the guest its previous run state back.',
+  ...invariant('I2'),
   check: (observation) => [
     ...holders(observation),
     ...partiesOf(observation).flatMap((party) => returns(observation, party)),

@@ -1,4 +1,5 @@
 /** I8: a command that is refused has changed nothing. */
+import { invariant } from '../../machines/index.ts'
 import { linesOf } from '../observation.ts'
 import type { Property, Violation } from '../property.ts'
 import { serialise, type CoreState } from '../../src/core/index.ts'
@@ -16,9 +17,7 @@ const settings = ({ capabilities, parameters, outgoingNumber, incomingNumber, ch
 }
 
 export const refusalChangesNothing: Property = {
-  id: 'I8',
-  title: 'refusal changes nothing',
-  text: 'A command that is refused changes nothing and causes nothing.',
+  ...invariant('I8'),
   check: (observation) => {
     const found: Violation[] = []
     for (const { party, atMillis, name, answer, raced, before, after } of linesOf(observation, 'command'))

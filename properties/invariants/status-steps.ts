@@ -1,13 +1,11 @@
 /** I5: every step of a status is one that the schema's QEMU has, and what is over is left by a new migrate only. */
+import { invariant, successors } from '../../machines/index.ts'
 import { linesOf } from '../observation.ts'
 import type { Property, Violation } from '../property.ts'
 import { incomingStatus, outgoingStatus } from '../state-view.ts'
-import { successors } from './status-edges.ts'
 
 export const statusSteps: Property = {
-  id: 'I5',
-  title: 'status steps',
-  text: 'Every observed step of a status is an edge of the chart, and a status in which a run is over changes only by a new run.',
+  ...invariant('I5'),
   check: (observation) =>
     linesOf(observation, 'state').flatMap(({ party, atMillis, before, after }) => {
       const found: Violation[] = []

@@ -1,5 +1,5 @@
 /** The steps of MigrationStatus, written down apart from the charts, from QEMU's own source: what may follow what. */
-import type { Profile } from '../../machines/index.ts'
+import type { Profile } from './profile.ts'
 
 const outgoing211: Readonly<Record<string, readonly string[]>> = {
   none: ['setup'],

@@ -1,0 +1,57 @@
+/**
+ * Two processes and what travels between them. A process on its own is `process`; this is the other half of a protocol: which
+ * message carries what one chart decided to the other, and as which fact it arrives. The runtime puts these messages on the
+ * wire (the question is a PING, the verdict a SHUT), a model puts them into a queue.
+ */
+import type { ChartEvent } from './vocabulary.ts'
+
+/** Who sends a message. */
+export type Direction = 'to-destination' | 'to-source'
+
+/** A message of a migration. */
+export interface PairMessage {
+  readonly direction: Direction
+  /** What it says. */
+  readonly text: string
+  /** The facts that its receiver's charts are told, in order; none where it depends on more than the message. */
+  readonly facts: readonly ChartEvent['type'][]
+}
+
+/** What travels between a source and a destination, beside memory. */
+export const pairMessages = {
+  advise: { direction: 'to-destination', text: 'postcopy may come', facts: ['incoming.advised'] },
+  /**
+   * The PONG to the PING behind it. Postcopy does not begin before it is here: a destination that knows nothing of postcopy
+   * is found out while the source can still take the guest back (I32).
+   */
+  ready: { direction: 'to-source', text: 'postcopy may come, I am ready', facts: [] },
+  /** The PING behind all memory and devices. */
+  question: {
+    direction: 'to-destination',
+    text: 'everything but the end mark is sent: is it loaded?',
+    facts: ['incoming.prepared'],
+  },
+  package: {
+    direction: 'to-destination',
+    text: 'the devices, and leave to run without the rest of the memory',
+    facts: ['incoming.discarding', 'incoming.listening', 'incoming.running', 'incoming.start'],
+  },
+  'end mark': { direction: 'to-destination', text: 'the guest is yours', facts: ['incoming.ended'] },
+  /** The PONG. */
+  loaded: { direction: 'to-source', text: 'everything but the end mark is loaded', facts: ['outgoing.prepared'] },
+  /** SHUT 0. */
+  'runs here': { direction: 'to-source', text: 'the guest runs here', facts: ['outgoing.loaded'] },
+  /** SHUT 1. */
+  'gives up': {
+    direction: 'to-source',
+    text: 'the guest does not run here and never will',
+    facts: ['outgoing.failed'],
+  },
+  /** Postcopy goes on: both sides know what has arrived (7.2). */
+  'goes on': { direction: 'to-source', text: 'what is missing is known, go on', facts: ['outgoing.resumed'] },
+  /** The end of the stream, seen behind everything that arrives before it. */
+  closed: { direction: 'to-destination', text: 'the channel ends here', facts: ['incoming.lost'] },
+} as const satisfies Record<string, PairMessage>
+
+/** The name of a message. */
+export type PairMessageName = keyof typeof pairMessages
