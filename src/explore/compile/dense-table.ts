@@ -172,6 +172,11 @@ export class DenseTable {
     return this.#places.length
   }
 
+  /** Lists of outputs that were met so far. */
+  get lists(): number {
+    return this.#lists.length
+  }
+
   /** Works a cell out, if it is not yet known. */
   step(state: number, event: number): number {
     const cell = state * this.width + event

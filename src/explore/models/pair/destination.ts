@@ -1,0 +1,187 @@
+/** The destination's side of the world: what it reads from the channel, what it answers, and who asks it afterwards. */
+import type { CompiledOutput } from '../../compile/automaton.ts'
+import { all, any, breach, is, isIn, isNot, not, set, tell, wasIn, when, type Statement } from '../../model/language.ts'
+import { closeOwnEnd, isOn, send, type DestinationNames, type PairScope } from './scope.ts'
+import { isTarget } from './source.ts'
+
+/** Adds what a destination does. */
+export const addDestination = (scope: PairScope, names: DestinationNames): void => {
+  const { party } = names
+  scope.rule(
+    'a listener stands',
+    party,
+    'progress',
+    all(is(names.listener, 'opening'), isOn(party)),
+    set(names.listener, 'listening'),
+  )
+  scope.fault(
+    `${party} cannot listen`,
+    all(is(names.listener, 'opening'), isOn(party)),
+    set(names.listener, 'none'),
+    tell(party, { type: 'incoming.listen-failed' }),
+  )
+  scope.rule(
+    'hear incoming.connected',
+    party,
+    'progress',
+    all(is(names.arriving, 'yes'), isOn(party)),
+    set(names.arriving, 'no'),
+    tell(party, { type: 'incoming.connected' }),
+  )
+  addReading(scope, names)
+  addRecovery(scope, names)
+  addUnpacking(scope, names)
+  addAnswering(scope, names)
+}
+
+/** It reads what arrives, one message at a time. */
+const addReading = (scope: PairScope, names: DestinationNames): void => {
+  const { party, toDestination } = names
+  const reads = all(is(names.loader, 'reading'), is(names.ownEnd, 'open'), is(names.unpacking, 'no'), isOn(party))
+  const answer = (message: 'ready' | 'loaded'): readonly Statement[] =>
+    scope.options.returnPath ? [send(names, message)] : []
+  const read = (message: string, ...does: readonly Statement[]): void =>
+    scope.rule(
+      `read "${message}"`,
+      party,
+      'progress',
+      all(reads, toDestination.next(message)),
+      ...toDestination.pop,
+      ...does,
+    )
+  if (scope.options.destinationPostcopy) read('advise', tell(party, { type: 'incoming.advised' }), ...answer('ready'))
+  // Quirk h11: what it does not know is taken for the end.
+  else if (scope.has('h11')) read('advise', tell(party, { type: 'incoming.ended', running: true }))
+  else read('advise', tell(party, { type: 'incoming.failed' }))
+  read('question', tell(party, { type: 'incoming.prepared' }), ...answer('loaded'))
+  read('package', set(names.unpacking, 'discarding'))
+  read('end mark', set(names.received, 'all'), ...starts(scope, names, 'incoming.ended'))
+  read('closed', set(names.loader, 'over'), tell(party, { type: 'incoming.lost' }), closeOwnEnd(names))
+  scope.fault(`${party} refuses the stream`, reads, tell(party, { type: 'incoming.failed' }))
+}
+
+/** A postcopy package is taken over in four steps; the guest may run before the rest of its memory is here. */
+const addUnpacking = (scope: PairScope, names: DestinationNames): void => {
+  if (scope.options.capabilities.every(({ postcopy }) => !postcopy)) return
+  const { party, unpacking } = names
+  const step = (at: string, next: string, ...does: readonly Statement[]): void =>
+    scope.rule(
+      `take over: ${at}`,
+      party,
+      'progress',
+      all(is(unpacking, at), isOn(party)),
+      set(unpacking, next),
+      ...does,
+    )
+  step('discarding', 'listening', tell(party, { type: 'incoming.discarding' }))
+  step('listening', 'running', tell(party, { type: 'incoming.listening' }))
+  step('running', 'start', tell(party, { type: 'incoming.running' }))
+  step('start', 'no', ...starts(scope, names, 'incoming.start'))
+}
+
+/** The guest goes on as the stream says that it was: one that was stopped on the source does not run here (I2). */
+const starts = (
+  scope: PairScope,
+  { party, sent }: DestinationNames,
+  type: 'incoming.ended' | 'incoming.start',
+): readonly Statement[] => {
+  // Quirk h21: postcopy does not ask how the guest was.
+  const always = type === 'incoming.start' && scope.has('h21')
+  return [
+    when(
+      is(sent, 'running'),
+      [tell(party, { type, running: true })],
+      [
+        tell(party, { type, running: always }),
+        when(all(isIn(party, 'guest', 'running'), not(wasIn(party, 'guest', 'running'))), [breach('I2')]),
+      ],
+    ),
+  ]
+}
+
+/** A postcopy whose channel broke goes on over a new one. */
+const addRecovery = (scope: PairScope, names: DestinationNames): void => {
+  if (names.recovering === '') return
+  const { party, recovering } = names
+  scope.rule(
+    'hear incoming.recovering',
+    party,
+    'progress',
+    all(is(recovering, 'connected'), isOn(party)),
+    set(recovering, 'begun'),
+    tell(party, { type: 'incoming.recovering' }),
+  )
+  scope.rule(
+    'hear incoming.recovered',
+    party,
+    'progress',
+    all(is(recovering, 'begun'), isOn(party)),
+    set(recovering, 'no'),
+    set(names.loader, 'reading'),
+    tell(party, { type: 'incoming.recovered' }),
+    send(names, 'goes on'),
+  )
+}
+
+/** A source that has lost its channel asks who runs the guest. Asking makes the answer final. */
+const addAnswering = (scope: PairScope, names: DestinationNames): void => {
+  const { party } = names
+  scope.rule(
+    'answer who runs the guest',
+    party,
+    'progress',
+    all(
+      is('asking', 'asked'),
+      isTarget(scope, names),
+      isOn(party),
+      is('network', 'up'),
+      is(names.arriving, 'no'),
+      isNot(names.listener, 'none'),
+    ),
+    when(isIn(party, 'incoming', 'active'), [
+      set(names.loader, 'over'),
+      tell(party, { type: 'incoming.lost' }),
+      closeOwnEnd(names),
+    ]),
+    when(isIn(party, 'incoming', 'completed'), [set('asking', 'runs there')], [set('asking', 'does not')]),
+  )
+}
+
+/** What the world does with an intent of a destination. */
+export const carryOutForDestination = (
+  scope: PairScope,
+  names: DestinationNames,
+  output: CompiledOutput,
+): readonly Statement[] => {
+  const { party } = names
+  const paused = scope.recent ? ['postcopy-paused'] : []
+  const postcopy = ['postcopy-active', ...(scope.recent ? ['postcopy-paused', 'postcopy-recover'] : [])]
+  switch (output.type) {
+    case 'listen':
+      return [
+        when(not(wasIn(party, 'incoming', 'none.deferred', ...paused)), [breach('I8')]),
+        when(any(is(names.listener, 'none'), ...paused.map((path) => wasIn(party, 'incoming', path))), [
+          set(names.listener, 'opening'),
+        ]),
+      ]
+    case 'load':
+      return [set(names.loader, 'reading')]
+    case 'acknowledge':
+      return [send(names, 'runs here'), set(names.loader, 'over'), ...hangUp(names)]
+    case 'reject':
+      return [when(is(names.loader, 'reading'), [send(names, 'gives up'), set(names.loader, 'over'), ...hangUp(names)])]
+    case 'startGuest':
+      return [
+        when(not(isIn(party, 'images', 'held')), [breach('I3')]),
+        // Postcopy runs a guest whose memory follows; nothing else may.
+        when(all(is(names.received, 'part'), not(isIn(party, 'incoming', ...postcopy))), [breach('I15')]),
+      ]
+    default:
+      return []
+  }
+}
+
+/** It has said its last word, and reads no more. */
+const hangUp = (names: DestinationNames): readonly Statement[] => [
+  when(is(names.ownEnd, 'open'), [set(names.ownEnd, 'closed'), ...names.toDestination.clear]),
+]
