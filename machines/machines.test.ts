@@ -3,9 +3,6 @@
  * round; and every edge between statuses is one of the list below, none is missing.
  */
 import t from 'tap'
-import { initialTransition, type AnyStateMachine, type AnyMachineSnapshot } from 'xstate'
-import { alphabet } from '../src/explore/alphabet.ts'
-import { edgeWatcher } from '../src/explore/chart-edge.ts'
 import { statusEdges } from '../src/explore/status-edges.ts'
 import { COLOMessage, COLOMode, FailoverStatus, MigrationStatus, RunState, statuses } from '../src/qapi/index.ts'
 import {
@@ -18,7 +15,6 @@ import {
   imagesMachine,
   incomingMachine,
   outgoingMachine,
-  processMachine,
   replicationMachine,
   statusesOf,
   type Profile,
@@ -163,45 +159,4 @@ t.test('every state says what it means, and every top state where it comes from'
       for (const state of Object.values(machine.states))
         t.ok(state.meta?.source, `${state.path.join('.')} has a source`)
     }
-})
-
-/** Far more than a process chart has: reaching it means that something grows without end. */
-const STATES_MAX = 50_000
-
-/** What a process without -incoming can be told; of the capabilities, all or none. */
-const sourceEvents = alphabet.filter(
-  (event) =>
-    !/^(incoming|replication|failover)\./.test(event.type) &&
-    (event.type !== 'migrate-set-capabilities' || (event.pause === event.postcopy && event.pause === event.colo)),
-)
-
-/** Walks the whole process chart and checks what must hold in every state. */
-const walk = (machine: AnyStateMachine, check: (snapshot: AnyMachineSnapshot) => void): number => {
-  const [first] = initialTransition(machine)
-  const take = edgeWatcher(machine)
-  const seen = new Map([[JSON.stringify([first.value, first.context]), first]])
-  for (const snapshot of seen.values()) {
-    check(snapshot)
-    for (const event of sourceEvents) {
-      if (!snapshot.can(event)) continue
-      const [next] = take(snapshot, event)
-      const key = JSON.stringify([next.value, next.context])
-      if (!seen.has(key) && seen.size < STATES_MAX) seen.set(key, next)
-    }
-  }
-  return seen.size
-}
-
-t.test('in one process: a running guest holds its images, and never runs past the commit', async (t) => {
-  for (const profile of ['2.11', '7.2'] satisfies Profile[]) {
-    let violations = 0
-    const states = walk(processMachine({ profile }), (snapshot) => {
-      if (snapshot.matches({ guest: 'running' }) && !snapshot.matches({ images: 'held' })) violations++
-      for (const status of ['active', 'device'])
-        for (const phase of ['committing', 'inquiring'])
-          if (snapshot.matches({ outgoing: { [status]: phase } }) && snapshot.matches({ guest: 'running' }))
-            violations++
-    })
-    t.equal(violations, 0, `${states} states of ${profile}`)
-  }
 })

@@ -2,6 +2,8 @@
 import t from 'tap'
 import { and, assign, not, or, raise, setup, stateIn, type AnyStateMachine } from 'xstate'
 import {
+  coloMachine,
+  failoverMachine,
   guestMachine,
   imagesMachine,
   incomingMachine,
@@ -11,15 +13,17 @@ import {
   replicationMachine,
   type ChartOptions,
 } from '../../../machines/index.ts'
-import { alphabet } from '../alphabet.ts'
+import { alphabet, synchronisations } from '../alphabet.ts'
 import type { Automaton } from './automaton.ts'
 import { ChartNotFinite } from './chart-not-finite.ts'
 import { compile } from './compile.ts'
 import { DenseTable } from './dense-table.ts'
 import { referee } from './referee.ts'
 
-const compare = (machine: AnyStateMachine, events: readonly { readonly type: string }[] = alphabet) =>
-  referee(machine, new DenseTable(compile(machine, events)))
+const compare = (
+  machine: AnyStateMachine,
+  events: readonly { readonly type: string }[] = [...alphabet, ...synchronisations],
+) => referee(machine, new DenseTable(compile(machine, events)))
 
 const variants: readonly ChartOptions[] = [
   {},
@@ -36,6 +40,9 @@ t.test('each chart, in every profile and with every quirk', async (t) => {
       incomingMachine({ ...options, incoming: true }),
       guestMachine(options),
       imagesMachine(options),
+      coloMachine(options),
+      failoverMachine({ ...options, fence: true }),
+      replicationMachine(options),
     ]) {
       const shape = JSON.stringify(machine.config)
       if (seen.has(shape)) continue
@@ -44,20 +51,25 @@ t.test('each chart, in every profile and with every quirk', async (t) => {
       t.ok(questions > 0)
       t.equal(disagreement, undefined, `${machine.id} ${JSON.stringify([options.profile, ...(options.quirks ?? [])])}`)
     }
-  const nodes = [
-    ...['start', 'stop', 'io-error', 'committed', 'commit-failed'].map((name) => ({ type: `replication.${name}` })),
-    { type: 'replication.failover', secondary: true },
-    { type: 'replication.failover', secondary: false },
-  ]
-  t.equal(compare(replicationMachine, nodes).disagreement, undefined)
 })
 
-t.test('the chart of a process: all of it as a source, what a destination meets as a destination', async (t) => {
-  const source = compare(processMachine())
-  t.equal(source.disagreement, undefined)
-  t.ok(source.states > 10_000 && source.questions > 1_000_000, `${source.states} states, ${source.questions} questions`)
+/** What a process that sends is told; of the capabilities all or none, and COLO or not. */
+const sending = (colo: boolean) =>
+  alphabet.filter(
+    (event) =>
+      !/^(incoming|replication)\./.test(event.type) &&
+      (event.type !== 'migrate-set-capabilities' || (event.pause === event.postcopy && event.colo === colo)) &&
+      (!colo || !/^(guest|devices)\.|^outgoing\.(outcome|postcopy|package)|^xen-|^system_reset/.test(event.type)),
+  )
+
+t.test('the chart of a process, with all its regions', async (t) => {
+  for (const colo of [false, true]) {
+    const source = compare(processMachine(), sending(colo))
+    t.equal(source.disagreement, undefined)
+    t.ok(source.states > 1000, `${source.states} states, ${source.questions} questions`)
+  }
   const arrives = alphabet.filter(({ type }) => !type.startsWith('outgoing.') && type !== 'migrate')
-  const destination = compare(processMachine({ incoming: true, profile: '7.2' }), arrives)
+  const destination = compare(processMachine({ incoming: true }), arrives)
   t.equal(destination.disagreement, undefined)
   t.ok(destination.states > 1000, `${destination.states} states`)
 })

@@ -182,7 +182,12 @@ export class DenseTable {
     const cell = state * this.width + event
     const known = this.next[cell]!
     if (known >= 0) return known
-    const made = new Macrostep(this.automaton, this.#places[state]!)
+    const place = this.#places[state]!
+    if (!this.#concerns(place, event)) {
+      this.next[cell] = state
+      return state
+    }
+    const made = new Macrostep(this.automaton, place)
     const taken = made.take(event)
     // The arrays may be replaced by larger ones here.
     const next = this.#intern(made)
@@ -190,6 +195,17 @@ export class DenseTable {
     this.given[cell] = this.list(made.outputs)
     this.taken[cell] = taken ? 1 : 0
     return next
+  }
+
+  /** Whether any transition asks for the event here, or might be taken without one: most cells are of events that none does. */
+  #concerns({ states }: Place, event: number): boolean {
+    const { regions, root } = this.automaton
+    if (root[event] !== undefined) return true
+    for (let region = 0; region < regions.length; region++) {
+      const { handlers, always } = regions[region]!
+      if (always !== undefined || (handlers[event]?.[states[region]!]?.length ?? 0) > 0) return true
+    }
+    return false
   }
 
   /** Whether a state takes an event. */

@@ -184,7 +184,7 @@ export const destinationModel = (options: ChartOptions = {}): Model =>
       {
         ...invariant('I3'),
         kind: 'never',
-        when: all(isIn('chart', 'guest', 'running'), not(isIn('chart', 'images', 'held'))),
+        when: all(isIn('chart', 'guest', 'running'), not(isIn('chart', 'images', 'held', 'mirrored'))),
       },
     ],
   })
