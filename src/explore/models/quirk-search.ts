@@ -17,7 +17,7 @@ export const notInCharts: Partial<Record<QuirkId, string>> = {
 }
 
 const lockStep = 'needs a pair in lock-step, which has no model yet'
-for (const id of ['q8', 'q9', 'q10', 'q11', 'q12', 'h8', 'h15', 'h19', 'h20', 'h30', 'h31'] as const)
+for (const id of ['q8', 'q9', 'q10', 'q11', 'q12', 'h8', 'h15', 'h19', 'h20', 'h30'] as const)
   notInCharts[id] = lockStep
 
 /** A world that a quirk has blown up beyond this has shown enough. */
