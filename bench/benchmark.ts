@@ -2,6 +2,7 @@
 
 import type { Contender } from './contender.ts'
 import { double } from './double.ts'
+import { stream } from './stream.ts'
 import { transfer } from './transfer.ts'
 
 export interface Benchmark {
@@ -12,4 +13,4 @@ export interface Benchmark {
   readonly contenders: readonly Contender[]
 }
 
-export const benchmarks: readonly Benchmark[] = [transfer, double]
+export const benchmarks: readonly Benchmark[] = [transfer, stream, double]

@@ -18,7 +18,7 @@ import { QmpClient, type QmpEvent } from './qmp.ts'
 import { Scratch } from './scratch.ts'
 
 const BINARY = 'qemu-system-x86_64'
-const MEMORY_DIRECTORY = '/dev/shm'
+export const MEMORY_DIRECTORY = '/dev/shm'
 /** What has to stay free there beside the two guests' RAM. */
 const SPARE_BYTES = 64 << 20
 
@@ -31,7 +31,7 @@ const LAST_WORDS_MILLIS = 200
 const QUIT_LIMIT_MILLIS = 5_000
 const VERSION_LIMIT_MILLIS = 10_000
 
-const isInstalled = async (): Promise<boolean> => {
+export const isInstalled = async (): Promise<boolean> => {
   for (const directory of (process.env['PATH'] ?? '').split(delimiter)) {
     try {
       await access(join(directory, BINARY), constants.X_OK)
@@ -52,18 +52,18 @@ const available = async ({ sizeBytes }: Pick<RunOptions, 'sizeBytes'>): Promise<
   return `${MEMORY_DIRECTORY} has ${bavail * bsize} bytes free, two guests' RAM takes ${needBytes}`
 }
 
-const version = async (): Promise<string> => {
+export const version = async (): Promise<string> => {
   const { stdout } = await promisify(execFile)(BINARY, ['--version'], { timeout: VERSION_LIMIT_MILLIS })
   return stdout.split('\n')[0] ?? ''
 }
 
 /** A QEMU and the QMP connection to it. */
-interface Machine {
+export interface Machine {
   readonly process: Child
   readonly qmp: QmpClient
 }
 
-const startMachine = async (
+export const startMachine = async (
   side: 'source' | 'destination',
   memory: string,
   scratch: Scratch,
@@ -92,7 +92,7 @@ const startMachine = async (
   }
 }
 
-const stopMachine = async ({ process, qmp }: Machine): Promise<void> => {
+export const stopMachine = async ({ process, qmp }: Machine): Promise<void> => {
   const limit = new AbortController()
   const quit = qmp.execute('quit').then(
     () => process.exit().catch(() => null),
@@ -105,7 +105,7 @@ const stopMachine = async ({ process, qmp }: Machine): Promise<void> => {
 }
 
 /** Listens on a port of the kernel's choice and says which. */
-const listen = async (qmp: QmpClient): Promise<number> => {
+export const listen = async (qmp: QmpClient): Promise<number> => {
   await qmp.execute('migrate-incoming', { uri: 'tcp:127.0.0.1:0' })
   const [address] = listAt(await qmp.execute('query-migrate'), 'socket-address')
   return Number(stringAt(address, 'port'))
@@ -114,7 +114,7 @@ const listen = async (qmp: QmpClient): Promise<number> => {
 const migrationEnded = ({ event, data }: QmpEvent): boolean =>
   event === 'MIGRATION' && ['completed', 'failed', 'cancelled'].includes(stringAt(data, 'status'))
 
-const awaitCompleted = async (side: string, { qmp }: Machine): Promise<void> => {
+export const awaitCompleted = async (side: string, { qmp }: Machine): Promise<void> => {
   const { data } = await qmp.event(migrationEnded)
   const status = stringAt(data, 'status')
   if (status === 'completed') return
@@ -156,7 +156,7 @@ const migrate = async (source: Machine, destination: Machine, signal: AbortSigna
 }
 
 /** The error, with the last words of whichever QEMU ended of its own accord: a connection that broke says too little. */
-const explained = async (error: Error, machines: readonly Machine[]): Promise<Error> => {
+export const explained = async (error: Error, machines: readonly Machine[]): Promise<Error> => {
   const endings = machines.map(async ({ process }) => {
     const ended = process.exit().then(() => process.failure('ended during the migration').message)
     return Promise.race([ended, sleep(LAST_WORDS_MILLIS, undefined)])
