@@ -1,5 +1,6 @@
 /** Which seeded bug of the core, and which known defect of a real QEMU, is killed by which property. */
 import t from 'tap'
+import { failoverCompletes, survivorServes, wholeCheckpoint } from './invariants/index.ts'
 import { coreMutants } from './mutants/core-mutants.ts'
 import { lockStepMutants } from './mutants/lock-step-mutants.ts'
 import { runCoreSuite } from './suites/core-suite.ts'
@@ -14,6 +15,9 @@ t.test('every mutant is killed by the properties that name it', async (t) => {
   )
   t.comment(`\n${matrixText(rows)}`)
   for (const { mutant, title, missed } of rows) t.same(missed, [], `${mutant} ${title}`)
+  const killers = new Set(rows.flatMap(({ kills }) => kills))
+  for (const { id, title } of [wholeCheckpoint, failoverCompletes, survivorServes])
+    t.ok(killers.has(id), `${id} ${title} kills something`)
 })
 
 t.test('a failure of the core prints what makes it again', async (t) => {

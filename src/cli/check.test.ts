@@ -18,7 +18,7 @@ t.test('the core holds its properties', (t) => {
   const { status, stdout } = check(['--system', 'core', '--runs', '5', '--json'])
   t.equal(status, 0)
   const lines = stdout.trim().split('\n')
-  t.equal(lines.length, 2, 'a pair, and a storm of facts')
+  t.equal(lines.length, 3, 'a pair, a pair in COLO, and a storm of facts')
   for (const line of lines) t.match(JSON.parse(line), { suite: 'core', runs: 5, seed: 1 })
   t.end()
 })

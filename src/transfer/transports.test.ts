@@ -30,10 +30,10 @@ const quiet = 'process.on("uncaughtException", () => process.exit(1))'
 const connects = (path: string): string =>
   script(`${quiet}; const s = require("node:net").connect("${path}"); process.stdin.pipe(s).pipe(process.stdout)`)
 
-/** A command that takes one connection at a unix socket, as `nc -lU` does. */
+/** A command that takes one connection at a unix socket, as `nc -lU` does, and makes a file when it can. */
 const takes = (path: string): string =>
   script(
-    `${quiet}; require("node:net").createServer((s) => process.stdin.pipe(s).pipe(process.stdout)).listen("${path}").on("connection", function () { this.close() })`,
+    `${quiet}; require("node:net").createServer((s) => process.stdin.pipe(s).pipe(process.stdout)).listen("${path}", () => require("node:fs").writeFileSync("${path}.listens", "")).on("connection", function () { this.close() })`,
   )
 
 realTest('sockets: IPv4, IPv6, a name, all addresses, a path', (t) =>
@@ -79,7 +79,7 @@ realTest('exec at the destination: the command takes the stream somewhere, and t
     const path = join(yield* temporaryDirectory, 'a.sock')
     const destination = yield* makeDestination(guest, `exec:${takes(path)}`)
     const listening = Effect.gen(function* () {
-      while (!existsSync(path)) yield* Effect.sleep('1 millis')
+      while (!existsSync(`${path}.listens`)) yield* Effect.sleep('1 millis')
     })
     yield* within('the command to listen', listening)
     t.equal(yield* source.migrate(`unix:${path}`), 'completed')
