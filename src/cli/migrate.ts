@@ -188,6 +188,15 @@ const askMemory = (destination: QmpClient, filename?: string) =>
     (answer) => answer as { readonly sha256: string; readonly counter: number },
   )
 
+/** Digests are 64 characters: with their names they just fit in 80 columns. */
+const digests = (sha256: Verification['sha256']): readonly string[] => {
+  const all = Object.entries(sha256)
+  const [[, first] = ['', '']] = all
+  return all.every(([, digest]) => digest === first)
+    ? [`  sha256 both ${first}`]
+    : all.map(([of, digest]) => `  ${of.padEnd(12)}${digest}`)
+}
+
 const describe = (report: Report): string => {
   const { verification, downtimeLimit, trace, processes } = report
   const { ram, downtime } = report.info
@@ -200,13 +209,9 @@ const describe = (report: Report): string => {
       : [
           `  guest stopped here after operation ${verification.counter.atStop}, went on there to ${verification.counter.now}`,
           `  ${verification.pages.compared} pages compared, ${verification.pages.differing} differ`,
-          `  sha256 source      ${verification.sha256.source}`,
-          `  sha256 destination ${verification.sha256.destination}`,
-          ...(verification.sha256.recorded === undefined
-            ? []
-            : [`  sha256 recorded    ${verification.sha256.recorded}`]),
+          ...digests(verification.sha256),
         ]),
-    ...(trace.length === 0 ? [] : [`  trace ${trace.join(' ')}`]),
+    ...trace.map((file) => `  recorded ${file}`),
   ].join('\n')
 }
 

@@ -24,28 +24,42 @@ export class Percent {
 
 const timeLeft = (info: MigrationInfo): string => {
   const { ram } = info
+  if (info.status === 'completed') return ''
   if (ram === undefined || ram.mbps === 0) return '?'
   const bytesPerSecond = (ram.mbps * 1e6) / 8
   const gain = bytesPerSecond - Number(ram['dirty-pages-rate']) * Number(ram['page-size'])
-  if (gain <= 0) return 'does not converge'
-  return `${(Number(ram.remaining) / gain).toFixed(1)} s`
+  if (gain <= 0) return 'never'
+  const seconds = Number(ram.remaining) / gain
+  return seconds < 1000 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds / 60)} min`
 }
 
-/** One line, below 80 columns. */
+/** Widths of the columns: together 79, the longest status and the longest number of bytes in them. */
+const widths = [16, 6, 5, 11, 11, 11, 11, 8] as const
+
+const columns = (cells: readonly string[]): string =>
+  cells
+    .map((cell, index) => (index === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[index] ?? 0)))
+    .join('')
+    .trimEnd()
+
+/** What stands over the lines of progress. */
+export const progressHead = columns(['status', 'done', 'pass', 'sent', 'left', 'dirty/s', 'sent/s', 'to go'])
+
+/** One line, below 80 columns; the same columns in every line, so that a log reads as a table. */
 export const progressLine = (info: MigrationInfo, percent: number): string => {
   const { ram } = info
-  const status = (info.status ?? 'none').padEnd(14)
-  if (ram === undefined) return `${status} ${String(percent).padStart(3)} %`
-  const dirty = Number(ram['dirty-pages-rate']) * Number(ram['page-size'])
-  return [
-    `${status}${String(percent).padStart(3)} %`,
-    `pass ${ram['dirty-sync-count']}`,
-    `sent ${formatBytes(Number(ram.transferred))}`,
-    `left ${formatBytes(Number(ram.remaining))}`,
-    `dirty ${formatBytes(dirty)}/s`,
-    `${formatBytes((ram.mbps * 1e6) / 8)}/s`,
+  const done = `${percent} %`
+  if (ram === undefined) return columns([info.status ?? 'none', done])
+  return columns([
+    info.status ?? 'none',
+    done,
+    String(ram['dirty-sync-count']),
+    formatBytes(Number(ram.transferred)),
+    formatBytes(Number(ram.remaining)),
+    formatBytes(Number(ram['dirty-pages-rate']) * Number(ram['page-size'])),
+    formatBytes((ram.mbps * 1e6) / 8),
     timeLeft(info),
-  ].join(' ')
+  ])
 }
 
 /** Shows progress on stderr. */
@@ -54,11 +68,16 @@ export class ProgressDisplay {
   readonly #terminal = process.stderr.isTTY === true
   #lastMillis = -Infinity
   #lastStatus: string | undefined
+  #hasHead = false
 
   show(info: MigrationInfo, nowMillis: number): void {
     const line = progressLine(info, this.#percent.next(info))
+    if (!this.#hasHead) process.stderr.write(`${progressHead}\n`)
+    this.#hasHead = true
     if (this.#terminal) {
-      process.stderr.write(`\r${line.slice(0, 79).padEnd(79)}`)
+      // One column is left free: a terminal that is full to the last wraps, and the next repaint begins a line too low.
+      const room = Math.max(1, Math.min(79, (process.stderr.columns ?? 80) - 1))
+      process.stderr.write(`\r${line.slice(0, room).padEnd(room)}`)
       return
     }
     if (info.status === this.#lastStatus && nowMillis - this.#lastMillis < LOG_PERIOD_MILLIS) return
