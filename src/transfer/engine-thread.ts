@@ -32,12 +32,15 @@ const runJob = (job: EngineJob): void => {
   const engine =
     job.kind === 'outgoing' ? new OutgoingEngine({ memory, report }) : new IncomingEngine({ memory, report })
   let looks = 0
+  let moved = 0
   for (;;) {
     const rung = doorbell.count
     for (const order of posted<OutgoingOrder & IncomingOrder>(job.port)) engine.order(order, threadNow())
     const wait = engine.step(link, threadNow())
     if (wait.kind === 'over') break
-    looks = wait.kind === 'link' ? looks + 1 : 0
+    // What counts is how long nothing has moved: a link that is full after each step is a busy one.
+    looks = wait.kind === 'link' && engine.bytesMoved === moved ? looks + 1 : 0
+    moved = engine.bytesMoved
     doorbell.sleep(rung, patience(wait, looks))
   }
   job.port.postMessage({ type: 'over' })

@@ -6,8 +6,9 @@
  * be known, and the guest starts only after the end mark.
  */
 import { ChannelError, type ByteLink } from '../channel/byte-link.ts'
-import { isZeroPage, PAGE_BYTES, type GuestMemory } from '../memory/index.ts'
+import type { GuestMemory } from '../memory/index.ts'
 import {
+  pageApplier,
   silentSink,
   StreamDecoder,
   StreamError,
@@ -19,6 +20,7 @@ import {
   type Section,
 } from '../wire/index.ts'
 import { deviceBytes, IDENTITY_BYTES, MACHINE_NAME, PREPARE_PING, runStateOf, type DeviceState } from './dialect.ts'
+import { GuestPageStore } from './guest-page-store.ts'
 import { OutputQueue } from './output-queue.ts'
 import type { IncomingOrder, IncomingReport, Wait } from './order.ts'
 
@@ -28,11 +30,8 @@ const BUFFER_BYTES = 256 * 1024
 /** Bytes handled in one step before other things get their turn. */
 const STEP_BYTES_MAX = 8 * 1024 * 1024
 
-/**
- * Pages are copied into windows of this size: Node's `Buffer.copy`, the fastest copy there is, takes the target's offset
- * modulo 2^32 without a word (Node 24), and would put a page from above 4 GiB below it.
- */
-const WINDOW_BYTES = 2 ** 30
+/** Bytes of answers that may wait for the link. */
+const ANSWER_BYTES_MAX = 4096
 
 /** What an engine is made for. */
 export interface IncomingEngineOptions {
@@ -48,33 +47,22 @@ export class IncomingEngine {
   #held = 0
   #received = 0
   readonly #decoder: StreamDecoder
-  readonly #queue = new OutputQueue()
+  readonly #queue = new OutputQueue(ANSWER_BYTES_MAX)
   readonly #devices: DeviceState[] = []
-  /** Position in the stream's block list -> block of this guest. */
-  #blocks: readonly number[] = []
-  readonly #windows: readonly (readonly Uint8Array[])[]
+  readonly #store: GuestPageStore
   #runState = 'running'
   #phase: 'loading' | 'arrived' | 'ended' | 'failed' | 'closing' | 'over' = 'loading'
 
   constructor(options: IncomingEngineOptions) {
     this.#memory = options.memory
     this.#report = options.report
-    this.#windows = options.memory.blocks.map(({ bytes, usedLength }) =>
-      Array.from({ length: Math.ceil(usedLength / WINDOW_BYTES) }, (_unused, index) =>
-        bytes.subarray(index * WINDOW_BYTES, (index + 1) * WINDOW_BYTES),
-      ),
-    )
+    this.#store = new GuestPageStore(options.memory)
     this.#decoder = new StreamDecoder(
       {
         ...silentSink,
+        ...pageApplier(this.#store, (at) => this.#decoder.offsetOf(at)),
         header: (configuration) => this.#identify(configuration),
         ramBlocks: (blocks) => this.#matchBlocks(blocks),
-        page: (block, offset, _bytes, at) => {
-          this.#copyPage(this.#blocks[block]!, offset, at)
-        },
-        zeroPage: (block, offset, fill) => this.#fillPage(this.#blocks[block]!, offset, fill),
-        xbzrlePage: () => this.#unsupported('XBZRLE page'),
-        compressedPage: () => this.#unsupported('compressed page'),
         device: (section, payload) => this.#takeDevice(section, payload),
         command: (command) => this.#obey(command),
         end: () => this.#end(),
@@ -84,7 +72,7 @@ export class IncomingEngine {
   }
 
   /** Bytes read from the link so far. */
-  get bytesRead(): number {
+  get bytesMoved(): number {
     return this.#received
   }
 
@@ -163,7 +151,7 @@ export class IncomingEngine {
   }
 
   #answer(message: ReturnPathMessage): void {
-    this.#queue.at = writeReturnPath(this.#queue.small, this.#queue.at, message)
+    this.#queue.at = writeReturnPath(this.#queue.bytes, this.#queue.at, message)
   }
 
   #error(message: string, expected: string, found: string): StreamError {
@@ -186,7 +174,7 @@ export class IncomingEngine {
 
   #matchBlocks(blocks: readonly RamBlock[]): void {
     const own = this.#memory.blocks
-    this.#blocks = blocks.map(({ name, usedLength }) => {
+    this.#store.order = blocks.map(({ name, usedLength }) => {
       const index = own.findIndex((block) => block.name === name)
       const found = own[index]
       if (found === undefined)
@@ -197,18 +185,6 @@ export class IncomingEngine {
     })
     if (blocks.length !== own.length)
       throw this.#error('The source does not have all RAM blocks', `${own.length} blocks`, `${blocks.length}`)
-  }
-
-  #copyPage(block: number, offset: number, at: number): void {
-    const window = Math.floor(offset / WINDOW_BYTES)
-    this.#buffer.copy(this.#windows[block]![window]!, offset - window * WINDOW_BYTES, at, at + PAGE_BYTES)
-  }
-
-  #fillPage(block: number, offset: number, fill: number): void {
-    const { bytes } = this.#memory.blocks[block]!
-    // Memory that has never been touched reads as zero and costs nothing; it should stay so.
-    if (fill === 0 && isZeroPage(bytes, offset)) return
-    bytes.fill(fill, offset, offset + PAGE_BYTES)
   }
 
   #takeDevice(section: Section, payload: Uint8Array): void {

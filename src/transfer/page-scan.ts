@@ -1,0 +1,73 @@
+/**
+ * Which pages are still to be sent, and which of them is next: one bitmap a block that only the sending engine touches, and
+ * a place in it. The guest marks the log of its memory; a sync moves those marks here, and that is the start of a pass.
+ */
+import { DirtyBitmap, PAGE_BYTES, type GuestMemory } from '../memory/index.ts'
+
+export class PageScan {
+  readonly #memory: GuestMemory
+  readonly #dirty: readonly DirtyBitmap[]
+  #remaining = 0
+  #nextPage = 0
+  /** The page that was taken last: index of its block, and its first byte in it. */
+  block = 0
+  offset = 0
+
+  constructor(memory: GuestMemory) {
+    this.#memory = memory
+    this.#dirty = memory.blocks.map((block) => new DirtyBitmap(block.pageCount))
+  }
+
+  /** Pages still to be sent. */
+  get remaining(): number {
+    return this.#remaining
+  }
+
+  get remainingBytes(): number {
+    return this.#remaining * PAGE_BYTES
+  }
+
+  /** Whether a page is not to be sent, as far as the last sync knew. */
+  isClean(block: number, page: number): boolean {
+    return !this.#dirty[block]!.test(page)
+  }
+
+  /** Every page is to be sent: the start of a run. */
+  addAll(): void {
+    for (const bitmap of this.#dirty) bitmap.setAll()
+    this.#remaining = this.#dirty.reduce((sum, bitmap) => sum + bitmap.pageCount, 0)
+  }
+
+  /** Moves the guest's marks here; tells how many there were, with those of pages that were still to be sent anyway. */
+  sync(): number {
+    let reported = 0
+    for (const [index, bitmap] of this.#dirty.entries()) {
+      const drained = this.#memory.log[index]!.drainInto(bitmap)
+      this.#remaining += drained.added
+      reported += drained.reported
+    }
+    this.#memory.fates?.beginPass(this.#dirty)
+    return reported
+  }
+
+  /**
+   * Takes the next page, round and round the blocks; false if there is none. Its bit is cleared before its bytes are read: a
+   * write in between marks the log again (I16).
+   */
+  next(): boolean {
+    if (this.#remaining === 0) return false
+    for (;;) {
+      const bitmap = this.#dirty[this.block]!
+      const page = bitmap.next(this.#nextPage)
+      if (page < bitmap.pageCount) {
+        bitmap.clear(page)
+        this.#remaining--
+        this.#nextPage = page + 1
+        this.offset = page * PAGE_BYTES
+        return true
+      }
+      this.block = (this.block + 1) % this.#dirty.length
+      this.#nextPage = 0
+    }
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * The `ram` section of a stream that is written: its parts are opened and closed around page records, and a record names
+ * its block only where that changes.
+ */
+import type { GuestMemory } from '../memory/index.ts'
+import {
+  countedName,
+  RAM_IDSTR,
+  RAM_INSTANCE,
+  RAM_VERSION,
+  writeEos,
+  writeFooter,
+  writePageHeader,
+  writeRamBlockList,
+  writeSectionEnd,
+  writeSectionPart,
+  writeSectionStart,
+} from '../wire/index.ts'
+import { RAM_SECTION_ID } from './dialect.ts'
+import type { OutputQueue } from './output-queue.ts'
+
+export class RamSection {
+  readonly #memory: GuestMemory
+  readonly #queue: OutputQueue
+  readonly #names: readonly Uint8Array[]
+  #isOpen = false
+  /** Block of the page record before: what CONTINUE refers to. */
+  #previous = -1
+
+  constructor(memory: GuestMemory, queue: OutputQueue) {
+    this.#memory = memory
+    this.#queue = queue
+    this.#names = memory.blocks.map((block) => countedName(block.name))
+  }
+
+  /** START: the list of blocks. */
+  start(): void {
+    const { bytes, at } = this.#queue
+    const section = { id: RAM_SECTION_ID, idstr: RAM_IDSTR, instance: RAM_INSTANCE, version: RAM_VERSION }
+    this.#queue.at = writeRamBlockList(bytes, writeSectionStart(bytes, at, section), this.#memory.blocks)
+    this.#end()
+  }
+
+  /** Opens a part, if none is open: END if it is the last of the section. */
+  open(isLast: boolean): void {
+    if (this.#isOpen) return
+    const write = isLast ? writeSectionEnd : writeSectionPart
+    this.#queue.at = write(this.#queue.bytes, this.#queue.at, RAM_SECTION_ID)
+    this.#isOpen = true
+  }
+
+  /** Closes the part that is open; tells whether one was. */
+  close(): boolean {
+    if (!this.#isOpen) return false
+    this.#end()
+    this.#isOpen = false
+    return true
+  }
+
+  #end(): void {
+    const { bytes, at } = this.#queue
+    this.#queue.at = writeFooter(bytes, writeEos(bytes, at), RAM_SECTION_ID)
+  }
+
+  /** The head of a record of the page at `offset` (bytes) of a block; `kind` is one of `RAM_ZERO`, `RAM_PAGE` .... Its body follows. */
+  writeHead(block: number, offset: number, kind: number): void {
+    const name = this.#previous === block ? undefined : this.#names[block]
+    this.#previous = block
+    this.#queue.at = writePageHeader(this.#queue.bytes, this.#queue.at, offset, kind, name)
+  }
+}

@@ -1,0 +1,55 @@
+/** What `query-migrate` tells of the RAM of a run (schema: MigrationStats), counted by those who know it. */
+import { PAGE_BYTES } from '../memory/index.ts'
+
+/** Shortest time between two evaluations of the dirty rate. */
+const RATE_PERIOD_MILLIS = 1000
+
+export class RamStatistics {
+  /** Bytes of page records and of the ends of parts, as QEMU counts them. */
+  transferred = 0
+  /** Pages sent as nothing but a fill byte. */
+  duplicate = 0
+  /** Pages sent whole. */
+  normal = 0
+  /** Bitmap syncs: the number of the pass. */
+  syncs = 0
+  /** Megabits a second in the last window. */
+  mbps = 0
+  #dirtyPagesRate = 0
+  #periodMillis = 0
+  #periodPages = 0
+
+  /** The dirty rate counts from here on. */
+  startPeriod(nowMillis: number): void {
+    this.#periodMillis = nowMillis
+    this.#periodPages = 0
+  }
+
+  /** A sync has found so many pages that the guest wrote. */
+  countSync(dirtyPages: number, nowMillis: number): void {
+    this.syncs++
+    this.#periodPages += dirtyPages
+    const elapsed = nowMillis - this.#periodMillis
+    if (elapsed <= RATE_PERIOD_MILLIS) return
+    this.#dirtyPagesRate = Math.trunc((this.#periodPages * 1000) / elapsed)
+    this.startPeriod(nowMillis)
+  }
+
+  /** All of it, in the schema's words; sizes are bytes. */
+  report(remaining: number, total: number) {
+    return {
+      transferred: this.transferred,
+      remaining,
+      total,
+      duplicate: this.duplicate,
+      skipped: 0,
+      normal: this.normal,
+      'normal-bytes': this.normal * PAGE_BYTES,
+      'dirty-pages-rate': this.#dirtyPagesRate,
+      mbps: this.mbps,
+      'dirty-sync-count': this.syncs,
+      'postcopy-requests': 0,
+      'page-size': PAGE_BYTES,
+    }
+  }
+}
