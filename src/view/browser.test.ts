@@ -6,7 +6,17 @@ import type { Page } from 'playwright-core'
 import t from 'tap'
 import { bundleBytesMax, buildBundle } from './bundle.ts'
 import { keepPicture, setStage, skipReason } from './testing/browser.ts'
-import { corrupted, counterexample, graph, matrix, openPage, race, read, verdictText } from './testing/items.ts'
+import {
+  corrupted,
+  counterexample,
+  graph,
+  matrix,
+  openPage,
+  race,
+  raceMemory,
+  read,
+  verdictText,
+} from './testing/items.ts'
 import { longTrace } from './testing/long-trace.ts'
 
 /** The innermost current state of a party, as its chart shows it. */
@@ -156,6 +166,30 @@ t.test('in a browser', { skip: skipReason }, async (t) => {
     t.match(await verdictText(page), /Explained only by known defects/)
     t.match(await page.getByRole('alert').textContent(), /holiday\.txt: expected QMP recordings/)
     await page.close()
+  })
+
+  await t.test('memory by pass, where the trace has it', async (t) => {
+    const page = await openPage(t, stage, [...race, raceMemory], '#trace=race&step=40')
+    await verdictText(page)
+    await page.getByRole('button', { name: 'Memory', exact: true }).click()
+    t.match(await page.locator('.memory-labels li').allTextContents(), [
+      /pass 1.*80\.1 KiB sent/,
+      /pass 2.*16\.1 KiB sent/,
+    ])
+    t.match(await page.locator('.present-pass').textContent(), /pass 2/)
+    const colours = await page.evaluate(`(() => {
+      const canvas = document.querySelector('.memory canvas')
+      const pixels = canvas.getContext('2d')
+      const at = (column, row) => [...pixels.getImageData(canvas.width * (column + 0.5) / 4, 21 * row + 8, 1, 1).data].join()
+      return [at(0, 0), at(3, 0), at(0, 1), at(3, 1)]
+    })()`)
+    t.equal(new Set(colours as readonly string[]).size, 4, 'sent, zero, half sent and clean look different')
+    await keepPicture(page, 'memory')
+    await page.close()
+    const bare = await openPage(t, stage, race, '#trace=race')
+    await verdictText(bare)
+    t.equal(await bare.getByRole('button', { name: 'Memory', exact: true }).count(), 0)
+    await bare.close()
   })
 
   await t.test('ten thousand messages', async (t) => {

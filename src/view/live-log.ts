@@ -47,7 +47,8 @@ export const watchProcesses = ({
   switchEventsOn,
 }: WatchOptions): Effect.Effect<LiveLog, ConnectError, Scope.Scope> =>
   Effect.gen(function* () {
-    const news = yield* PubSub.unbounded<LiveMessage | typeof END>()
+    // A page that does not keep up loses the oldest messages, and nobody else is held up by it.
+    const news = yield* PubSub.sliding<LiveMessage | typeof END>(messagesMax)
     const said: LiveMessage[] = []
     const startedMillis = yield* Clock.currentTimeMillis
     const clock = yield* Clock.Clock

@@ -22,6 +22,39 @@ export const corrupted = scenarioFiles('2.11', 'idle_guest_pause', 'corrupted', 
   text.replace('"data": {"status": "device"}', '"data": {"status": "colo"}'),
 )
 
+/** A memory map as it would be beside the race: two passes over four cells. */
+export const raceMemory: ViewFile = {
+  name: 'race.memory.json',
+  text: JSON.stringify({
+    format: 'switchover-memory-1',
+    party: 'src',
+    blocks: [{ name: 'pc.ram', pages: 32, cells: 4 }],
+    pagesPerCell: 8,
+    passes: [
+      {
+        pass: 1,
+        seconds: 0.2,
+        fates: {
+          dirty: btoa('\xff\xff\xff\xff'),
+          sent: btoa('\xff\xff\x80\0'),
+          zero: btoa('\0\0\x7f\xff'),
+          requested: btoa('\0\0\0\0'),
+        },
+      },
+      {
+        pass: 2,
+        seconds: 0.79,
+        fates: {
+          dirty: btoa('\x80\0\0\0'),
+          sent: btoa('\x80\0\0\0'),
+          zero: btoa('\0\0\0\0'),
+          requested: btoa('\0\0\0\0'),
+        },
+      },
+    ],
+  }),
+}
+
 export const counterexample: ViewFile = {
   name: 'split-brain.itf.json',
   text: JSON.stringify({
