@@ -5,6 +5,7 @@ import { CliError, Command } from 'effect/cli'
 import { chart } from './chart.ts'
 import { check } from './check.ts'
 import { destination } from './destination.ts'
+import { exploreCommand } from './explore.ts'
 import { migrate } from './migrate.ts'
 import { replay } from './replay.ts'
 import { serve } from './serve.ts'
@@ -13,7 +14,7 @@ import { view } from './view.ts'
 
 const switchover = Command.make('switchover').pipe(
   Command.withDescription('A verified core of VM live migration'),
-  Command.withSubcommands([migrate, serve, replay, check, chart, stream, view, destination]),
+  Command.withSubcommands([migrate, serve, replay, exploreCommand, check, chart, stream, view, destination]),
 )
 
 const exitCodeOf = (error: unknown): number =>

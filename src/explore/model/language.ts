@@ -10,6 +10,8 @@ import type { Scalar } from '../compile/decision.ts'
 export interface Variable {
   readonly name: string
   readonly values: readonly string[]
+  /** Nothing that happens depends on it: it is there for properties to look at. */
+  readonly isShadow?: boolean
 }
 
 /** What a rule or a property asks. */
@@ -62,6 +64,8 @@ export interface Rule {
   readonly kind: RuleKind
   readonly when: Expression
   readonly does: readonly Statement[]
+  /** A fact that comes with it and that no chart hears of: a core needs it for its books. */
+  readonly books?: { readonly party: string; readonly fact: CompiledEvent }
 }
 
 /** A chart in a model. */
@@ -87,6 +91,14 @@ export type ModelProperty = {
   | { readonly kind: 'leads-to'; readonly from: Expression; readonly to: Expression }
 )
 
+/** A queue between two parties. */
+export interface ModelChannel {
+  readonly from: string
+  readonly to: string
+  /** Its variables, the next message first. */
+  readonly variables: readonly string[]
+}
+
 /** See the head of this file. */
 export interface Model {
   readonly name: string
@@ -96,6 +108,8 @@ export interface Model {
   readonly variables: readonly Variable[]
   readonly rules: readonly Rule[]
   readonly properties: readonly ModelProperty[]
+  /** Which queues carry messages from whom to whom, for whoever draws. */
+  readonly channels?: readonly ModelChannel[]
   /** Groups of variables, one like the other: states that differ only in which group is which count as one. */
   readonly symmetry?: readonly (readonly string[])[]
 }

@@ -32,6 +32,10 @@ export const pairModel = (options: PairOptions = {}): Model => {
     variables: scope.variables,
     rules: scope.rules,
     properties: pairProperties(scope),
+    channels: scope.destinations.flatMap(({ party, toDestination, toSource }) => [
+      { from: source, to: party, variables: toDestination.variables.map(({ name }) => name) },
+      { from: party, to: source, variables: toSource.variables.map(({ name }) => name) },
+    ]),
   }
 }
 

@@ -19,7 +19,7 @@ t.test('every quirk that a chart can express is found', async (t) => {
     }
     t.ok(found.violations.length > 0, `${name} is found`)
     const broken = found.violations.map(({ property, steps }) => `${property.id} in ${steps.length}`)
-    lines.push(`${name} ${found.world}: ${broken.join(', ')}`)
+    lines.push(`${name} ${found.label}: ${broken.join(', ')}`)
   }
   const made = `${lines.join('\n')}\n`
   if (process.env['SWITCHOVER_UPDATE'] === '1') writeFileSync(file, made)

@@ -1,5 +1,6 @@
 /** Which models show a quirk, and why some are shown by none: what `switchover explore pair --each-quirk` tabulates. */
 import { quirks, type Profile, type QuirkId } from '../../../machines/index.ts'
+import type { World } from '../model/world.ts'
 import { explore, type Violation } from '../search/explorer.ts'
 import { pairModel, type PairOptions } from './pair.ts'
 
@@ -35,8 +36,9 @@ const worlds: readonly (readonly [label: string, options: PairOptions])[] = [
 export interface QuirkFound {
   readonly quirk: QuirkId
   readonly profile: Profile
-  /** Where it shows. */
-  readonly world?: string
+  /** Where it shows: in words, and made ready. */
+  readonly label?: string
+  readonly world?: World
   readonly options?: PairOptions
   /** What it breaks there, the shortest way first. */
   readonly violations: readonly Violation[]
@@ -58,11 +60,12 @@ export const findQuirk = (
   const reason = notInCharts[quirk]
   if (reason !== undefined) return { quirk, profile, violations: [], states: 0, reason }
   let states = 0
-  for (const [world, bounds] of worlds) {
+  for (const [label, bounds] of worlds) {
     const options: PairOptions = { ...bounds, profile, quirks: new Set([quirk]) }
     const found = explore(pairModel(options), { goesOn, statesMax: STATES_MAX })
     states += found.states
-    if (found.violations.length > 0) return { quirk, profile, world, options, violations: found.violations, states }
+    if (found.violations.length > 0)
+      return { quirk, profile, label, world: found.world, options, violations: found.violations, states }
   }
   return { quirk, profile, violations: [], states }
 }

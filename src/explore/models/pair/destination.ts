@@ -7,13 +7,14 @@ import { isTarget } from './source.ts'
 /** Adds what a destination does. */
 export const addDestination = (scope: PairScope, names: DestinationNames): void => {
   const { party } = names
-  scope.rule(
-    'a listener stands',
-    party,
-    'progress',
-    all(is(names.listener, 'opening'), isOn(party)),
-    set(names.listener, 'listening'),
-  )
+  scope.rules.push({
+    name: 'a listener stands',
+    lane: party,
+    kind: 'progress',
+    when: all(is(names.listener, 'opening'), isOn(party)),
+    does: [set(names.listener, 'listening')],
+    books: { party, fact: { type: 'incoming.bound', uri: `tcp:${party}:4444` } },
+  })
   scope.fault(
     `${party} cannot listen`,
     all(is(names.listener, 'opening'), isOn(party)),

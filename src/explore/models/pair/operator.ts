@@ -5,6 +5,7 @@ import {
   any,
   is,
   isIn,
+  isNot,
   not,
   reset,
   set,
@@ -85,13 +86,18 @@ const isRemembered = (chosen: PairCapabilities): Expression =>
   )
 
 /** The operator of a destination lets it listen, a second time too, and may say whether the guest is to be started. */
-const addDestinationOperator = (scope: PairScope, { party }: DestinationNames): void => {
+const addDestinationOperator = (scope: PairScope, { party, listener }: DestinationNames): void => {
   for (const type of ['migrate-incoming', 'stop', 'cont'] as const)
     scope.rule(
       `${type} at ${party}`,
       'operator',
       'operator',
-      all(isOn(party), not(isIn(party, 'guest', 'postmigrate'))),
+      all(
+        isOn(party),
+        not(isIn(party, 'guest', 'postmigrate')),
+        // A manager waits for the answer to migrate-incoming.
+        isNot(listener, 'opening'),
+      ),
       tell(party, { type }),
     )
 }

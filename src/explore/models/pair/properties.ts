@@ -33,10 +33,10 @@ const stoppable: readonly StoppableRunState[] = [
 /** Adds the shadows: they see what a manager sees, and no chart sees them. */
 export const addShadows = (scope: PairScope): void => {
   const statuses = statusesOf(scope.options.profile)
-  scope.variable('returns to', '-', ...stoppable)
-  scope.variable('went to postcopy', 'no', 'yes')
+  scope.shadow('returns to', '-', ...stoppable)
+  scope.shadow('went to postcopy', 'no', 'yes')
   for (const party of [source, ...scope.destinations.map((names) => names.party)])
-    scope.variable(`${party} published`, 'none', ...statuses.filter((status) => status !== 'none'))
+    scope.shadow(`${party} published`, 'none', ...statuses.filter((status) => status !== 'none'))
 }
 
 /** A status that a party publishes: an edge that its side has, and never twice. */

@@ -121,7 +121,7 @@ export class PairScope {
       unpacking: this.variable(`${party} unpacking`, 'no', 'discarding', 'listening', 'running', 'start'),
       recovering: hasPostcopy && this.recent ? this.variable(`${party} recovering`, 'no', 'connected', 'begun') : '',
       sent: this.variable(`${party} sent`, '-', 'running', 'paused'),
-      received: this.variable(`${party} received`, 'part', 'all'),
+      received: this.shadow(`${party} received`, 'part', 'all'),
       channel: this.variable(`${party} channel`, 'none', 'open', 'cut'),
       sourceEnd: this.variable(`${party} source end`, '-', 'open', 'closed'),
       ownEnd: this.variable(`${party} own end`, '-', 'open', 'closed'),
@@ -133,6 +133,12 @@ export class PairScope {
   /** Adds a variable and gives its name. */
   variable(name: string, ...values: readonly string[]): string {
     this.variables.push({ name, values })
+    return name
+  }
+
+  /** The same for one that only properties look at. */
+  shadow(name: string, ...values: readonly string[]): string {
+    this.variables.push({ name, values, isShadow: true })
     return name
   }
 

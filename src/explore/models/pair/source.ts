@@ -76,7 +76,7 @@ export const addSource = (scope: PairScope): void => {
   scope.variable('queued', '-', ...engineFacts)
   scope.variable('letting go', 'no', 'asked', 'closed')
   scope.variable('asking', 'no', 'asked', 'runs there', 'does not')
-  scope.variable('committed', 'no', 'yes')
+  scope.shadow('committed', 'no', 'yes')
   scope.variable('ready for postcopy', 'no', 'yes')
   if (destinations.length > 1) scope.variable('target', '-', ...destinations.map(({ party }) => party))
   addOpening(scope)
