@@ -93,6 +93,9 @@ export class IncomingEngine {
       case 'abort':
         this.#phase = 'over'
         break
+      // A stream of ours has one connection.
+      case 'channel':
+        break
     }
   }
 

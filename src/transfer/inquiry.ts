@@ -134,6 +134,14 @@ export const inquire = (
     ),
   )
 
+/** What can be learnt of a destination that cannot be asked: that it is dead, if a fence knows. */
+export const askFence = (fence: Effect.Effect<boolean>): Effect.Effect<Outcome> =>
+  Effect.map(fence, (isDead) =>
+    isDead
+      ? { type: 'not-running', reason: 'the destination is dead' }
+      : { type: 'unknown', reason: 'the channel was lost after the end mark, and a QEMU cannot be asked' },
+  )
+
 /** Reads a question from a connection that is not a migration; gives the identity that it names. */
 export const readQuestion = (connection: Connection): Effect.Effect<Uint8Array, ChannelError> => {
   let identity: Uint8Array | undefined

@@ -4,7 +4,7 @@
  * beside the queue and comes back as a fact, so that a command is answered at once whatever is going on.
  */
 import { Cause, Clock, Deferred, Effect, Exit, PubSub, Queue, Ref, Schema, Scope, Stream } from 'effect'
-import type { ChannelError } from '../channel/byte-link.ts'
+import type { ByteLink, ChannelError } from '../channel/byte-link.ts'
 import { closeDescriptor, type DescriptorTable } from '../channel/descriptor.ts'
 import { Transport, type ConnectTls, type Connection } from '../channel/transport.ts'
 import {
@@ -27,7 +27,7 @@ import { DataPlane, type EngineHandle } from './data-plane.ts'
 import { deviceFile, writeDeviceFile, type DeviceFileError } from './device-file.ts'
 import { globalState, guestState, guestStateOf, IDENTITY_BYTES } from './dialect.ts'
 import type { GuestHost } from './guest-host.ts'
-import { answerQuestion, inquire, readQuestion } from './inquiry.ts'
+import { answerQuestion, askFence, inquire, readQuestion } from './inquiry.ts'
 import type { IncomingOrder, IncomingReport, OutgoingOrder, OutgoingReport } from './order.ts'
 
 /** A command was refused; it has changed nothing. Class and text as QMP has them. */
@@ -78,6 +78,11 @@ export interface MigrationProcessOptions extends Omit<CoreOptions, 'supportedCap
   readonly descriptors?: DescriptorTable
   /** Writes the file of xen-save-devices-state. Default: a file of this machine. */
   readonly writeFile?: (filename: string, bytes: Uint8Array) => Effect.Effect<void, DeviceFileError>
+  /**
+   * Who is at the other end. A process of ours can be asked what became of a run; a QEMU cannot, and each of its further
+   * connections is a channel of the same migration. Default: ours.
+   */
+  readonly peer?: 'switchover' | 'qemu'
   /** Names a run to its destination; 16 bytes. Default: random. */
   readonly identity?: () => Uint8Array
 }
@@ -131,6 +136,8 @@ interface IncomingRun {
   readonly scope: Scope.Closeable
   connection?: Connection
   engine?: EngineHandle<IncomingOrder>
+  /** Further connections of a source that is a QEMU. */
+  readonly channels: ByteLink[]
   identity?: Uint8Array
   /** Set when the devices are here, done when the guest has taken or refused them. */
   devicesTaken?: Deferred.Deferred<void>
@@ -296,7 +303,7 @@ export const makeMigrationProcess = (
         if (verdict !== undefined)
           return tell({ type: 'outgoing.outcome-not-running', reason: verdict.reason, run: number })
         const again = transport.connect(intent.uri, { returnPath: true, ...run.tls })
-        const outcome = yield* inquire(again, run.identity, fence)
+        const outcome = yield* options.peer === 'qemu' ? askFence(fence) : inquire(again, run.identity, fence)
         if (outcome.type === 'running') return tell({ type: 'outgoing.outcome-running', run: number })
         return tell({ type: `outgoing.outcome-${outcome.type}`, reason: outcome.reason, run: number })
       })
@@ -311,7 +318,7 @@ export const makeMigrationProcess = (
 
     const listen = (intent: Extract<Intent, { type: 'listen' }>) =>
       Effect.gen(function* () {
-        const run: IncomingRun = { number: intent.run, scope: yield* Scope.fork(scope) }
+        const run: IncomingRun = { number: intent.run, scope: yield* Scope.fork(scope), channels: [] }
         const turnedAway = (reason: string): void => {
           tell({ type: 'incoming.turned-away', reason, run: run.number })
           Effect.runForkWith(services)(Effect.logWarning(reason))
@@ -340,6 +347,7 @@ export const makeMigrationProcess = (
         run.connection = connection
         return Effect.sync(() => tell({ type: 'incoming.connected', run: run.number }))
       }
+      if (options.peer === 'qemu') return Effect.sync(() => addChannel(run, connection))
       return Effect.gen(function* () {
         const asked = yield* readQuestion(connection)
         const same = run.identity !== undefined && Buffer.compare(asked, run.identity) === 0
@@ -349,6 +357,12 @@ export const makeMigrationProcess = (
         Effect.andThen(connection.close),
         Effect.scoped,
       )
+    }
+
+    /** A source may open its channels before the engine is there. */
+    const addChannel = (run: IncomingRun, { link }: Connection): void => {
+      if (run.engine === undefined) run.channels.push(link)
+      else run.engine.order({ type: 'channel', link })
     }
 
     /** Makes the answer final: a source that asks has lost its channel, so nothing more can arrive on it. */
@@ -373,6 +387,7 @@ export const makeMigrationProcess = (
         .incoming(connection, guest.memory, incomingReport(run))
         .pipe(Effect.provideService(Scope.Scope, run.scope))
       run.engine = engine
+      for (const link of run.channels) engine.order({ type: 'channel', link })
       // The listener stays, for a source that has to ask; the channel of the stream has served its purpose.
       yield* beside(run.scope, Effect.andThen(engine.over, connection.close))
     })

@@ -1,4 +1,5 @@
 /** What a data-plane engine is told to do, and what it says it waits for. Both cross a thread boundary as plain data. */
+import type { ByteLink } from '../channel/byte-link.ts'
 import type { IncomingNews, OutgoingNews } from '../core/fact.ts'
 import type { TransferParameters } from '../core/intent.ts'
 import type { DeviceState } from './dialect.ts'
@@ -26,6 +27,8 @@ export type IncomingOrder =
   | { readonly type: 'acknowledge' }
   /** It never will. */
   | { readonly type: 'reject' }
+  /** One more connection of the same migration. It does not cross a thread boundary. */
+  | { readonly type: 'channel'; readonly link: ByteLink }
   | { readonly type: 'abort' }
 
 /** What the sending engine tells. */

@@ -1,0 +1,288 @@
+/**
+ * The receiving half of the data plane with a QEMU at the other end: its main stream, its multifd channels, its answers. A
+ * stepper like the engine for our own streams, with the same orders and reports, so that the same charts drive it. What
+ * differs is the peer: QEMU's devices are bytes that nobody here can read, their end is where the description says, and
+ * nothing asks before the end mark whether all is loaded.
+ *
+ *   header  [OPEN_RP PING]  block list  rounds of pages  devices EOF description  ->  SHUT 0, where it can be sent
+ */
+import { ChannelError, type ByteLink } from '../../channel/byte-link.ts'
+import {
+  MigrationDecoder,
+  pageApplier,
+  RECORD_BYTES_MAX,
+  silentSink,
+  StreamError,
+  teeSink,
+  writeReturnPath,
+  type BarrierParty,
+  type Command,
+  type Configuration,
+  type MultifdMethodName,
+  type MultifdSink,
+  type PageStore,
+  type RamBlock,
+  type ReturnPathMessage,
+  type Section,
+  type StreamSink,
+} from '../../wire/index.ts'
+import { multifdDecompressor, pageInflater } from '../../wire/compression.ts'
+import { IDENTITY_BYTES, runStateOf, type DeviceState } from '../dialect.ts'
+import type { IncomingOrder, IncomingReport, Wait } from '../order.ts'
+import { opaqueState } from './opaque-state.ts'
+
+/** Where a guest's memory is put. The block list comes before any page. */
+export interface CapturedMemory extends PageStore {
+  /** The blocks of the stream, once. @throws Error if this side cannot hold them */
+  create(blocks: readonly RamBlock[]): void
+  /** Everything is here. */
+  flush(): void
+}
+
+export interface QemuIncomingOptions {
+  readonly memory: CapturedMemory
+  /** Called for everything that is learnt, in order. */
+  readonly report: (news: IncomingReport) => void
+  /** Channels of multifd that come beside the main one, and how their pages are compressed. Default none. */
+  readonly channels?: number
+  readonly method?: MultifdMethodName
+  /** Hears what the stream tells, before memory does: for a summary, or a recording of what was told. */
+  readonly listener?: Partial<StreamSink>
+  /** Sees every byte of a channel, in order: for a recording. */
+  readonly tap?: (party: BarrierParty, bytes: Uint8Array) => void
+}
+
+/** Bytes read at once. */
+const READ_BYTES = 256 * 1024
+/** Bytes of the main stream handled in one step before other things get their turn. */
+const STEP_BYTES_MAX = 8 * 1024 * 1024
+/** Bytes of answers that may wait for the link. */
+const ANSWER_BYTES_MAX = 64 * 1024
+
+/** One connection of the migration, and what has been read from it and not used. */
+interface Input {
+  readonly party: BarrierParty
+  readonly link: ByteLink
+  readonly buffer: Uint8Array
+  held: number
+  ended: boolean
+}
+
+export class QemuIncomingEngine {
+  readonly #memory: CapturedMemory
+  readonly #report: (news: IncomingReport) => void
+  readonly #tap: QemuIncomingOptions['tap']
+  readonly #decoder: MigrationDecoder
+  readonly #answers = new Uint8Array(ANSWER_BYTES_MAX)
+  #answersEnd = 0
+  #main: Input | undefined
+  readonly #channels: Input[] = []
+  readonly #channelsWanted: number
+  #canAnswer = false
+  #received = 0
+  #devices: Uint8Array = new Uint8Array(0)
+  #runState = 'running'
+  #phase: 'loading' | 'ended' | 'failed' | 'closing' | 'over' = 'loading'
+
+  constructor(options: QemuIncomingOptions) {
+    this.#memory = options.memory
+    this.#report = options.report
+    this.#tap = options.tap
+    this.#channelsWanted = options.channels ?? 0
+    const channel = (): MultifdSink => ({
+      init: () => {},
+      packet: () => {},
+      page: (block, offset, bytes, at) => this.#memory.write(block, offset, bytes, at),
+    })
+    this.#decoder = new MigrationDecoder(
+      teeSink(options.listener ?? {}, {
+        ...silentSink,
+        ...pageApplier(this.#memory, (at) => this.#decoder.main.offsetOf(at), pageInflater()),
+        header: (configuration) => this.#identify(configuration),
+        ramBlocks: (blocks) => this.#memory.create(blocks),
+        command: (command) => this.#obey(command),
+        device: (section, payload) => this.#takeDevice(section, payload),
+        deviceTail: (bytes) => (this.#devices = bytes),
+        end: () => this.#end(),
+      }),
+      {
+        channels: Array.from({ length: this.#channelsWanted }, channel),
+        method: options.method ?? 'none',
+        makeDecompressor: multifdDecompressor,
+      },
+    )
+  }
+
+  /** Bytes read from all channels so far. */
+  get bytesMoved(): number {
+    return this.#received
+  }
+
+  order(order: IncomingOrder): void {
+    if (this.#phase === 'over') return
+    switch (order.type) {
+      case 'channel':
+        this.#addChannel(order.link)
+        break
+      case 'acknowledge':
+        this.#shut(0)
+        break
+      case 'reject':
+        this.#shut(1)
+        break
+      case 'abort':
+        this.#phase = 'over'
+        break
+      // QEMU has not asked whether all is loaded.
+      case 'accept':
+        break
+    }
+  }
+
+  /** Does what can be done without waiting, and says what to wait for. Never throws: what fails is reported. */
+  step(link: ByteLink): Wait {
+    if (this.#phase === 'over') return { kind: 'over' }
+    this.#main ??= input('main', link)
+    try {
+      return this.#advance(this.#main)
+    } catch (error) {
+      return this.#fail(error)
+    }
+  }
+
+  #addChannel(link: ByteLink): void {
+    if (this.#channels.length < this.#channelsWanted) this.#channels.push(input(this.#channels.length, link))
+  }
+
+  #shut(value: number): void {
+    if (this.#canAnswer) this.#answer({ name: 'SHUT', value })
+    this.#phase = 'closing'
+  }
+
+  #fail(error: unknown): Wait {
+    const answered = this.#phase === 'closing'
+    const lost = error instanceof ChannelError
+    this.#phase = lost || answered || this.#phase === 'failed' ? 'over' : 'failed'
+    const reason = error instanceof Error ? error.message : String(error)
+    // A source that has heard what it waits for may close before it has read the rest.
+    if (!answered)
+      this.#report({ type: lost ? 'incoming.lost' : 'incoming.failed', reason, side: lost ? 'channel' : 'source' })
+    return this.#phase === 'failed' ? { kind: 'order' } : { kind: 'over' }
+  }
+
+  #advance(main: Input): Wait {
+    if (!this.#flush(main.link)) return { kind: 'link' }
+    if (this.#phase === 'closing') {
+      this.#phase = 'over'
+      main.link.endWrites()
+      return { kind: 'over' }
+    }
+    if (this.#phase !== 'loading') return { kind: 'order' }
+    const before = this.#received
+    while (this.#received - before < STEP_BYTES_MAX) {
+      let progress = false
+      for (const each of [main, ...this.#channels]) progress = this.#pump(each) || progress
+      if (!this.#flush(main.link)) return { kind: 'link' }
+      if (this.#hasEnded()) return { kind: 'order' }
+      if (!progress) {
+        if (this.#received > before) this.#report({ type: 'received', bytes: this.#received })
+        return { kind: 'link' }
+      }
+    }
+    this.#report({ type: 'received', bytes: this.#received })
+    return { kind: 'until', millis: 0 }
+  }
+
+  #hasEnded(): boolean {
+    return this.#phase === 'ended'
+  }
+
+  /** Reads from one channel and decodes; whether anything has changed. */
+  #pump(from: Input): boolean {
+    if (this.#feed(from)) return true
+    if (from.ended || this.#decoder.isHeld(from.party)) return false
+    const count = from.link.read(from.buffer, from.held, from.buffer.length)
+    if (count === 0) return false
+    if (count < 0) return this.#endInput(from)
+    this.#tap?.(from.party, from.buffer.subarray(from.held, from.held + count))
+    this.#received += count
+    from.held += count
+    this.#feed(from)
+    return true
+  }
+
+  #feed(from: Input): boolean {
+    const used = this.#decoder.feed(from.party, from.buffer, 0, from.held)
+    from.buffer.copyWithin(0, used, from.held)
+    from.held -= used
+    return used > 0
+  }
+
+  #endInput(from: Input): boolean {
+    from.ended = true
+    this.#decoder.finish(from.party, from.held)
+    // A stream without description ends with its channel; any other was over before.
+    if (from.party === 'main' && this.#phase === 'loading') {
+      throw new ChannelError('read', 'EOF', 'the source closed the channel')
+    }
+    return true
+  }
+
+  #answer(message: ReturnPathMessage): void {
+    this.#answersEnd = writeReturnPath(this.#answers, this.#answersEnd, message)
+  }
+
+  /** Hands over answers; true when none is left. */
+  #flush(link: ByteLink): boolean {
+    while (this.#answersEnd > 0) {
+      const count = link.writev([this.#answers.subarray(0, this.#answersEnd)])
+      if (count === 0) return false
+      this.#answers.copyWithin(0, count, this.#answersEnd)
+      this.#answersEnd -= count
+    }
+    return true
+  }
+
+  #identify(configuration: Configuration | undefined): void {
+    this.#report({ type: 'identified', identity: configuration?.uuid ?? new Uint8Array(IDENTITY_BYTES) })
+  }
+
+  #obey(command: Command): void {
+    switch (command.name) {
+      case 'OPEN_RETURN_PATH':
+        this.#canAnswer = true
+        break
+      case 'PING':
+        if (this.#canAnswer) this.#answer({ name: 'PONG', value: command.value })
+        break
+      default:
+        throw new StreamError(
+          this.#decoder.main.itemOffset,
+          `Received an unexpected command ${command.name}`,
+          'OPEN_RETURN_PATH or PING',
+          command.name,
+        )
+    }
+  }
+
+  #takeDevice(section: Section, payload: Uint8Array): void {
+    if (section.idstr === 'globalstate') this.#runState = runStateOf(payload) ?? this.#runState
+  }
+
+  #end(): void {
+    this.#memory.flush()
+    const devices: readonly DeviceState[] = [opaqueState(this.#devices)]
+    this.#report({ type: 'received', bytes: this.#received })
+    this.#report({ type: 'arrived', devices, runState: this.#runState })
+    this.#phase = 'ended'
+    this.#report({ type: 'incoming.ended', running: this.#runState === 'running' })
+  }
+}
+
+const input = (party: BarrierParty, link: ByteLink): Input => ({
+  party,
+  link,
+  buffer: new Uint8Array(READ_BYTES + RECORD_BYTES_MAX),
+  held: 0,
+  ended: false,
+})

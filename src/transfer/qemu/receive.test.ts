@@ -1,0 +1,95 @@
+/**
+ * Live QEMU 7.2 to us: the source says `completed`, and the memory is the guest's. Left out, with the reason, where there is
+ * none.
+ */
+import { join } from 'node:path'
+import { Effect } from 'effect'
+import t, { type Test } from 'tap'
+import { incomingStatus } from '../../core/index.ts'
+import { hasZstd } from '../../wire/compression.ts'
+import type { StreamSink } from '../../wire/index.ts'
+import { temporaryDirectory } from '../testing/temporary.ts'
+import { startReceiver } from './testing/receiver.ts'
+import { memoryOf, missingQemu, startSource, untilStatus, writeWhileItMigrates } from './testing/source.ts'
+
+t.setTimeout(110_000)
+if (missingQemu !== false) t.comment(`no live QEMU 7.2: ${missingQemu}`)
+
+/** Slow enough for a few rounds. */
+const SLOW = { 'max-bandwidth': 2 ** 20, 'downtime-limit': 1 }
+
+interface Way {
+  readonly name: string
+  readonly capabilities?: readonly string[]
+  readonly parameters?: Readonly<Record<string, unknown>>
+  readonly receiver?: { readonly channels: number; readonly method: 'none' | 'zlib' | 'zstd' }
+  /** The guest is written to while it migrates. */
+  readonly writing?: boolean
+  /** Kinds of page records that have to occur. */
+  readonly kinds?: readonly ('page' | 'zeroPage' | 'xbzrlePage' | 'compressedPage')[]
+  readonly skip?: string | false
+}
+
+const multifd = (channels: number, method: 'none' | 'zlib' | 'zstd'): Way => ({
+  name: `multifd, ${channels} ${channels === 1 ? 'channel' : 'channels'}, ${method}`,
+  capabilities: ['multifd', 'return-path', 'pause-before-switchover'],
+  parameters: { ...SLOW, 'multifd-channels': channels, 'multifd-compression': method },
+  receiver: { channels, method },
+  writing: true,
+  kinds: ['zeroPage'],
+  skip: method === 'zstd' && !hasZstd && `Node ${process.version} has no Zstandard`,
+})
+
+const ways: readonly Way[] = [
+  { name: 'precopy without a return path', kinds: ['page', 'zeroPage'] },
+  { name: 'precopy with a return path', capabilities: ['return-path'], kinds: ['page', 'zeroPage'] },
+  {
+    name: 'xbzrle, while the guest is written to',
+    capabilities: ['xbzrle', 'return-path', 'pause-before-switchover'],
+    parameters: SLOW,
+    writing: true,
+    kinds: ['page', 'xbzrlePage'],
+  },
+  {
+    name: 'compress, while the guest is written to',
+    capabilities: ['compress', 'return-path', 'pause-before-switchover'],
+    parameters: SLOW,
+    writing: true,
+    kinds: ['compressedPage'],
+  },
+  multifd(1, 'none'),
+  multifd(4, 'zlib'),
+  multifd(2, 'zstd'),
+]
+
+const receive = (t: Test, way: Way) =>
+  Effect.gen(function* () {
+    const { capabilities, parameters, receiver, writing = false, kinds = [] } = way
+    const source = yield* startSource(capabilities, parameters)
+    const counts: Record<string, number> = {}
+    const count = (kind: string) => (): void => void (counts[kind] = (counts[kind] ?? 0) + 1)
+    const listener: Partial<StreamSink> = {
+      page: count('page'),
+      zeroPage: count('zeroPage'),
+      xbzrlePage: count('xbzrlePage'),
+      compressedPage: count('compressedPage'),
+    }
+    const uri = `unix:${join(yield* temporaryDirectory, 'stream.sock')}`
+    const { memory, guest, ended } = yield* startReceiver(uri, { listener, ...receiver })
+    yield* source.client.execute('migrate', { uri })
+    if (writing) {
+      yield* writeWhileItMigrates(source)
+      yield* source.client.execute('migrate-continue', { state: 'pre-switchover' })
+    }
+    yield* untilStatus(source, 'completed')
+    t.equal(incomingStatus(yield* ended), 'completed')
+    t.equal(Buffer.compare(memory.bytes.get('pc.ram') ?? new Uint8Array(0), memoryOf(source)), 0, 'memory is equal')
+    for (const kind of kinds) t.ok((counts[kind] ?? 0) > 0, `${counts[kind] ?? 0} of ${kind}`)
+    const devices = yield* guest.devices
+    t.ok((devices?.length ?? 0) > 10_000, 'the devices are here')
+  }).pipe(Effect.scoped)
+
+for (const way of ways)
+  t.test(`live QEMU to us: ${way.name}`, { skip: missingQemu || way.skip || false }, (t) =>
+    Effect.runPromise(receive(t, way)),
+  )
