@@ -247,3 +247,32 @@ t.test('a set of multifd: the main file finds its channels, and one that is cut 
     [1, /set\.ch1\.bin: Channel ended in round 2 .*expected a packet with SYNC of round 2/],
   )
 })
+
+t.test('receive: a guest that comes from a command is kept as files, and its stream as it came', async (t) => {
+  const directory = scratch(t)
+  const output = join(directory, 'guest')
+  const path = fixture('pc-compress.bin.gz')
+  const { code, out, error } = await stream(
+    'receive',
+    `exec:gzip -dc ${path}`,
+    '--output',
+    output,
+    '--record',
+    join(directory, 'again'),
+    '--json',
+  )
+  t.equal(code, 0, error)
+  t.match(JSON.parse(out), { status: 'completed', machine: 'pc-i440fx-7.2', blocks: [{ name: 'pc.ram' }] })
+  t.equal(sha256(readFileSync(join(output, 'ram', 'pc.ram'))), digestOf('pc-compress.bin.gz', 'pc.ram'))
+  t.equal(JSON.parse(readFileSync(join(output, 'guest.json'), 'utf8')).runState, 'prelaunch')
+  t.equal(Buffer.compare(readFileSync(join(directory, 'again.bin')), gunzipSync(readFileSync(path))), 0)
+
+  const [there, cut, usage] = await Promise.all([
+    stream('receive', `exec:gzip -dc ${path}`, '--output', output),
+    stream('receive', `exec:gzip -dc ${path} | head -c 5000`, '--output', join(directory, 'cut')),
+    stream('receive', 'fax:1', '--output', join(directory, 'fax')),
+  ])
+  t.match([there.code, there.error], [2, /--output: EEXIST/])
+  t.match([cut.code, cut.error], [1, /load of migration failed: Stream cut off \(at byte/])
+  t.equal(usage.code, 2, usage.error)
+})

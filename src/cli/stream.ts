@@ -2,9 +2,12 @@
 import { Command } from 'effect/cli'
 import { extract } from './stream/extract.ts'
 import { inspect } from './stream/inspect.ts'
+import { receive } from './stream/receive.ts'
 import { verify } from './stream/verify.ts'
 
 export const stream = Command.make('stream').pipe(
-  Command.withDescription('Look into QEMU migration streams, hold them against memory, take the memory out'),
-  Command.withSubcommands([inspect, verify, extract]),
+  Command.withDescription(
+    'QEMU migration streams: look into recorded ones, hold them against memory; receive a live one',
+  ),
+  Command.withSubcommands([inspect, verify, extract, receive]),
 )

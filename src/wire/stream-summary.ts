@@ -2,6 +2,7 @@
  * What is in a migration, counted while it is decoded: sections and where they begin, pages by kind and block, devices,
  * commands, checkpoints. Memory: a bit a page that was seen, and a bounded list of sections.
  */
+import { readText, readU32 } from './bytes.ts'
 import { PAGE_BYTES } from './constants.ts'
 import type { ColoMessage } from './colo-message.ts'
 import type { Command } from './command.ts'
@@ -87,6 +88,8 @@ export class StreamSummary {
   /** Device sections and what frames them, without the description. */
   deviceBytes = 0
   checkpoints = 0
+  /** What the source's guest did, by its `globalstate` device; undefined where there is none. */
+  runState: string | undefined
   readonly sink: StreamSink
   readonly #offset: () => number
   readonly #names = new Map<number, string>()
@@ -126,7 +129,10 @@ export class StreamSummary {
         this.deviceBytes += bytes.length
         this.#guess(bytes)
       },
-      device: (section, bytes) => this.#payloads.push([section, bytes]),
+      device: (section, bytes) => {
+        if (section.idstr === 'globalstate') this.runState = runStateIn(bytes)
+        this.#payloads.push([section, bytes])
+      },
       deviceTail: (bytes) => {
         this.deviceBytes += bytes.length
         this.#tail = bytes
@@ -206,4 +212,11 @@ export class StreamSummary {
     this.#payloads = []
     this.#tail = undefined
   }
+}
+
+/** The run state in the payload of `globalstate`: a u32 length, then that many bytes, the last of them zero. */
+function runStateIn(payload: Uint8Array): string | undefined {
+  if (payload.length < 5) return undefined
+  const length = readU32(payload, 0)
+  return length >= 1 && length <= payload.length - 4 ? readText(payload, 4, length - 1) : undefined
 }

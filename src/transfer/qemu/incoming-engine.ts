@@ -48,6 +48,8 @@ export interface QemuIncomingOptions {
   readonly method?: MultifdMethodName
   /** Hears what the stream tells, before memory does: for a summary, or a recording of what was told. */
   readonly listener?: Partial<StreamSink>
+  /** The last answer is in the channel, or there is none: a process that ends before has not told the source. */
+  readonly over?: () => void
   /** Sees every byte of a channel, in order: for a recording. */
   readonly tap?: (party: BarrierParty, bytes: Uint8Array) => void
 }
@@ -72,6 +74,7 @@ export class QemuIncomingEngine {
   readonly #memory: CapturedMemory
   readonly #report: (news: IncomingReport) => void
   readonly #tap: QemuIncomingOptions['tap']
+  readonly #over: () => void
   readonly #decoder: MigrationDecoder
   readonly #answers = new Uint8Array(ANSWER_BYTES_MAX)
   #answersEnd = 0
@@ -88,6 +91,7 @@ export class QemuIncomingEngine {
     this.#memory = options.memory
     this.#report = options.report
     this.#tap = options.tap
+    this.#over = options.over ?? ((): void => {})
     this.#channelsWanted = options.channels ?? 0
     const channel = (): MultifdSink => ({
       init: () => {},
@@ -141,10 +145,15 @@ export class QemuIncomingEngine {
 
   /** Does what can be done without waiting, and says what to wait for. Never throws: what fails is reported. */
   step(link: ByteLink): Wait {
-    if (this.#phase === 'over') return { kind: 'over' }
     this.#main ??= input('main', link)
+    const wait = this.#phase === 'over' ? ({ kind: 'over' } as const) : this.#try(this.#main)
+    if (wait.kind === 'over') this.#over()
+    return wait
+  }
+
+  #try(main: Input): Wait {
     try {
-      return this.#advance(this.#main)
+      return this.#advance(main)
     } catch (error) {
       return this.#fail(error)
     }
@@ -165,8 +174,12 @@ export class QemuIncomingEngine {
     this.#phase = lost || answered || this.#phase === 'failed' ? 'over' : 'failed'
     const reason = error instanceof Error ? error.message : String(error)
     // A source that has heard what it waits for may close before it has read the rest.
-    if (!answered)
-      this.#report({ type: lost ? 'incoming.lost' : 'incoming.failed', reason, side: lost ? 'channel' : 'source' })
+    if (!answered) {
+      const side = error instanceof StreamError ? 'source' : 'destination'
+      this.#report(
+        lost ? { type: 'incoming.lost', reason, side: 'channel' } : { type: 'incoming.failed', reason, side },
+      )
+    }
     return this.#phase === 'failed' ? { kind: 'order' } : { kind: 'over' }
   }
 
