@@ -3,6 +3,7 @@
 import type { Contender } from './contender.ts'
 import { double } from './double.ts'
 import { stream } from './stream.ts'
+import { tls } from './tls.ts'
 import { transfer } from './transfer.ts'
 
 export interface Benchmark {
@@ -13,4 +14,4 @@ export interface Benchmark {
   readonly contenders: readonly Contender[]
 }
 
-export const benchmarks: readonly Benchmark[] = [transfer, stream, double]
+export const benchmarks: readonly Benchmark[] = [transfer, stream, tls, double]

@@ -63,17 +63,25 @@ export interface Machine {
   readonly qmp: QmpClient
 }
 
+/** The directory of the credentials of both sides, where they are to use TLS. */
+type Tls = string | undefined
+
+const credentials = (side: 'source' | 'destination', directory: string): string =>
+  `tls-creds-x509,id=tls0,dir=${directory},endpoint=${side === 'source' ? 'client' : 'server'}`
+
 export const startMachine = async (
   side: 'source' | 'destination',
   memory: string,
   scratch: Scratch,
   { sizeBytes, signal }: RunOptions,
+  tls?: Tls,
 ): Promise<Machine> => {
   const socket = scratch.file(`${side}.qmp`)
   const memoryObject = `memory-backend-file,id=ram,size=${sizeBytes},mem-path=${memory},share=on,prealloc=on`
   const args = '-nodefaults -no-user-config -display none -S -machine none,memory-backend=ram'.split(' ')
   args.push('-m', `${sizeBytes / 2 ** 20}M`, '-object', memoryObject, '-qmp', `unix:${socket},server=on,wait=off`)
   if (side === 'destination') args.push('-incoming', 'defer')
+  if (tls !== undefined) args.push('-object', credentials(side, tls))
   const process = new Child(`qemu ${side}`, BINARY, args, signal)
   // A QEMU that exits at once never listens: connecting has to end with it.
   const exited = new AbortController()
@@ -132,12 +140,13 @@ const finalInfo = async (qmp: QmpClient, signal: AbortSignal): Promise<unknown> 
 }
 
 /** The timed part. Nothing is asked of either QEMU between `migrate` and the event that says it is done. */
-const migrate = async (source: Machine, destination: Machine, signal: AbortSignal): Promise<Figure> => {
+const migrate = async (source: Machine, destination: Machine, signal: AbortSignal, tls: Tls): Promise<Figure> => {
   for (const { qmp } of [source, destination]) {
     await qmp.execute('migrate-set-capabilities', { capabilities: [{ capability: 'events', state: true }] })
     await qmp.execute('migrate-set-parameters', {
       'max-bandwidth': MAX_BANDWIDTH_BYTES_PER_SECOND,
       'downtime-limit': DOWNTIME_LIMIT_MILLIS,
+      ...(tls === undefined ? {} : { 'tls-creds': 'tls0', 'tls-hostname': 'localhost' }),
     })
   }
   const port = await listen(destination.qmp)
@@ -165,12 +174,17 @@ export const explained = async (error: Error, machines: readonly Machine[]): Pro
   return new Error([error.message, ...lastWords].join('; '), { cause: error })
 }
 
-const migrateOnce = async (memory: { source: string; destination: string }, scratch: Scratch, options: RunOptions) => {
-  const destination = await startMachine('destination', memory.destination, scratch, options)
+const migrateOnce = async (
+  memory: { source: string; destination: string },
+  scratch: Scratch,
+  options: RunOptions,
+  tls: Tls,
+) => {
+  const destination = await startMachine('destination', memory.destination, scratch, options, tls)
   try {
-    const source = await startMachine('source', memory.source, scratch, options)
+    const source = await startMachine('source', memory.source, scratch, options, tls)
     try {
-      return await migrate(source, destination, options.signal)
+      return await migrate(source, destination, options.signal, tls)
     } catch (error) {
       throw await explained(error as Error, [source, destination])
     } finally {
@@ -181,14 +195,14 @@ const migrateOnce = async (memory: { source: string; destination: string }, scra
   }
 }
 
-const run = async (options: RunOptions): Promise<Figure> => {
+const run = async (options: RunOptions, tls: Tls): Promise<Figure> => {
   const { sizeBytes, seed, signal } = options
   const scratch = new Scratch(MEMORY_DIRECTORY)
   try {
     const memory = { source: scratch.file('source.ram'), destination: scratch.file('destination.ram') }
     await writeContents(memory.source, randomChunks(seed, sizeBytes), signal)
     await writeContents(memory.destination, zeroChunks(sizeBytes), signal)
-    const figure = await migrateOnce(memory, scratch, options)
+    const figure = await migrateOnce(memory, scratch, options, tls)
     const verified = (await digestOf(memory.source, signal)) === (await digestOf(memory.destination, signal))
     return { ...figure, verified }
   } finally {
@@ -196,4 +210,12 @@ const run = async (options: RunOptions): Promise<Figure> => {
   }
 }
 
-export const qemu: Contender = { name: 'qemu', available, version, run }
+/** The peer, over TLS where a directory of credentials is given. */
+export const qemuWith = (tls: () => Tls, name = 'qemu'): Contender => ({
+  name,
+  available,
+  version,
+  run: (options) => run(options, tls()),
+})
+
+export const qemu: Contender = qemuWith(() => undefined)

@@ -44,12 +44,12 @@ const lastDocument = (stdout: string): unknown => {
   }
 }
 
-const run = async ({ sizeBytes, seed, signal }: RunOptions): Promise<Figure> => {
+const run = async ({ sizeBytes, seed, signal }: RunOptions, more: readonly string[]): Promise<Figure> => {
   const guest = `write:seed=${seed},rate=0,size=${sizeBytes / 2 ** 20}M`
   const child = new Child(
     'switchover',
     process.execPath,
-    [PROGRAM, 'migrate', '--guest', guest, '--prealloc', '--json'],
+    [PROGRAM, 'migrate', '--guest', guest, '--prealloc', '--json', ...more],
     signal,
   )
   try {
@@ -67,4 +67,11 @@ const run = async ({ sizeBytes, seed, signal }: RunOptions): Promise<Figure> => 
   }
 }
 
-export const switchover: Contender = { name: 'switchover', available, run }
+/** Ours, with further options of `switchover migrate`. */
+export const switchoverWith = (more: () => readonly string[], name = 'switchover'): Contender => ({
+  name,
+  available,
+  run: (options) => run(options, more()),
+})
+
+export const switchover: Contender = switchoverWith(() => [])

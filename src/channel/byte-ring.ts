@@ -12,8 +12,8 @@
  * ```
  */
 
-/** Bytes a ring holds. */
-export const RING_BYTES = 2 ** 20
+/** Bytes a ring holds: what a millisecond of the fastest channel carries, as its threads look at it that often. */
+export const RING_BYTES = 4 * 2 ** 20
 
 const WRITTEN = 0
 const TAKEN = 1
@@ -31,17 +31,25 @@ const BROKEN = 2
 /** A ring as `postMessage` carries it; the memory is shared, not copied. */
 export type SharedByteRing = SharedArrayBuffer
 
+/** Memory for a ring of another size: a power of two of bytes. */
+export const ringMemory = (capacity: number): SharedByteRing =>
+  new SharedArrayBuffer(HEADER_BYTES + capacity + REASON_BYTES_MAX)
+
 export class ByteRing {
   readonly shared: SharedByteRing
+  /** Bytes it holds: a power of two. */
+  readonly capacity: number
   readonly #cells: Int32Array<SharedArrayBuffer>
   readonly #bytes: Uint8Array<SharedArrayBuffer>
   readonly #reason: Uint8Array<SharedArrayBuffer>
 
-  constructor(shared: SharedByteRing = new SharedArrayBuffer(HEADER_BYTES + RING_BYTES + REASON_BYTES_MAX)) {
+  /** A view of a ring that another thread has made, or a new one. */
+  constructor(shared: SharedByteRing = ringMemory(RING_BYTES)) {
     this.shared = shared
+    this.capacity = shared.byteLength - HEADER_BYTES - REASON_BYTES_MAX
     this.#cells = new Int32Array(shared, 0, HEADER_BYTES / 4)
-    this.#bytes = new Uint8Array(shared, HEADER_BYTES, RING_BYTES)
-    this.#reason = new Uint8Array(shared, HEADER_BYTES + RING_BYTES, REASON_BYTES_MAX)
+    this.#bytes = new Uint8Array(shared, HEADER_BYTES, this.capacity)
+    this.#reason = new Uint8Array(shared, HEADER_BYTES + this.capacity, REASON_BYTES_MAX)
   }
 
   /** Bytes inside. */
@@ -49,18 +57,22 @@ export class ByteRing {
     return (Atomics.load(this.#cells, WRITTEN) - Atomics.load(this.#cells, TAKEN)) | 0
   }
 
-  /** Puts in as many bytes as there is room for; gives their number. Wakes a reader that waits. */
+  /** Puts in as many bytes as there is room for; gives their number. A reader that waits sleeps on until {@link wake}. */
   put(source: Uint8Array): number {
     const written = Atomics.load(this.#cells, WRITTEN)
-    const count = Math.min(source.length, RING_BYTES - this.length)
+    const count = Math.min(source.length, this.capacity - this.length)
     if (count === 0) return 0
-    const at = written & (RING_BYTES - 1)
-    const first = Math.min(count, RING_BYTES - at)
+    const at = written & (this.capacity - 1)
+    const first = Math.min(count, this.capacity - at)
     this.#bytes.set(first === source.length ? source : source.subarray(0, first), at)
     if (first < count) this.#bytes.set(source.subarray(first, count), 0)
     Atomics.store(this.#cells, WRITTEN, (written + count) | 0)
-    this.#ring(NEWS)
     return count
+  }
+
+  /** Wakes a reader that waits: behind a number of puts, as it takes longer than one. */
+  wake(): void {
+    this.#ring(NEWS)
   }
 
   /** Takes out as many bytes as there are, up to the room in `buffer[start, end)`. Wakes a writer that waits. */
@@ -77,8 +89,8 @@ export class ByteRing {
 
   /** The next bytes that lie side by side; they stay until they are skipped. Empty where nothing is inside. */
   peek(): Uint8Array<SharedArrayBuffer> {
-    const at = Atomics.load(this.#cells, TAKEN) & (RING_BYTES - 1)
-    return this.#bytes.subarray(at, Math.min(RING_BYTES, at + this.length))
+    const at = Atomics.load(this.#cells, TAKEN) & (this.capacity - 1)
+    return this.#bytes.subarray(at, Math.min(this.capacity, at + this.length))
   }
 
   /** Takes out bytes that have been looked at. */

@@ -25,6 +25,7 @@ export const ringLink = (shared: SharedRings): ByteLink => {
         count += put
         if (put < view.length) break
       }
+      if (count > 0) ringOut.wake()
       return count
     },
     read: (buffer, start, end) => {

@@ -3,7 +3,7 @@
  * thread works. What is handed over is bounded by the rings: a full one stops the reading, and so in the end the sender.
  */
 import type { TLSSocket } from 'node:tls'
-import { ByteRing, RING_BYTES } from './byte-ring.ts'
+import { ByteRing } from './byte-ring.ts'
 import type { SharedRings } from './ring-link.ts'
 import { systemCode, systemText } from './system-error.ts'
 
@@ -73,7 +73,7 @@ export class TlsPump {
   async #takeLater(chunk: Buffer): Promise<void> {
     let rest = chunk
     while (rest.length > 0 && !this.#received.isBroken) {
-      await this.#received.hasRoom(RING_BYTES)
+      await this.#received.hasRoom(this.#received.capacity)
       rest = rest.subarray(this.#received.put(rest))
     }
     this.#socket.resume()

@@ -31,6 +31,7 @@ interface Options {
   readonly downtimeLimit: number
   readonly pause: boolean
   readonly prealloc: boolean
+  readonly tls: Option.Option<string>
   readonly verify: boolean
   readonly trace: Option.Option<string>
   readonly json: boolean
@@ -107,6 +108,19 @@ const prepare = (client: QmpClient, parameters: JsonObject, pause: boolean) =>
     ]
     yield* client.execute('migrate-set-capabilities', { capabilities })
     yield* client.execute('migrate-set-parameters', parameters)
+  })
+
+/** The side's credentials from a directory that has those of both; the destination is on this machine. */
+const secure = (client: QmpClient, endpoint: 'client' | 'server', tls: Option.Option<string>) =>
+  Option.match(tls, {
+    onNone: () => Effect.void,
+    onSome: (dir) =>
+      Effect.gen(function* () {
+        yield* client
+          .execute('object-add', { 'qom-type': 'tls-creds-x509', id: 'tls0', props: { dir, endpoint } })
+          .pipe(Effect.mapError(({ message }) => new Failure({ reason: `--tls ${dir}: ${message}` })))
+        yield* client.execute('migrate-set-parameters', { 'tls-creds': 'tls0', 'tls-hostname': 'localhost' })
+      }),
   })
 
 const query = (client: QmpClient) => Effect.map(client.execute('query-migrate'), (answer) => answer as MigrationInfo)
@@ -256,10 +270,12 @@ const run = (options: Options, descriptors: DescriptorTable): Effect.Effect<Repo
       other === undefined ? Effect.succeed(false) : Effect.map(Effect.orDie(other.handle.isRunning), (alive) => !alive)
     const source = yield* connectClient(yield* sourceDuplex(stage, descriptors, dead), tap('src'))
     yield* prepare(source, parameters, options.pause)
+    yield* secure(source, 'client', options.tls)
     let uri = options.uri
     const destination = other === undefined ? undefined : yield* connectClient(other.duplex, tap('dst'))
     if (destination !== undefined) {
       yield* prepare(destination, {}, false)
+      yield* secure(destination, 'server', options.tls)
       yield* destination.execute('migrate-incoming', { uri })
       uri = String(yield* destination.execute('x-switchover-address'))
     }
@@ -335,6 +351,12 @@ export const migrate = Command.make(
     prealloc: Flag.Boolean('prealloc').pipe(
       Flag.withDescription('give the destination its memory before the migration starts'),
       Flag.withDefault(false),
+    ),
+    tls: Flag.String('tls').pipe(
+      Flag.withDescription(
+        'a directory with ca-cert.pem, server-cert.pem and so on: TLS, with a server named localhost',
+      ),
+      Flag.optional,
     ),
     verify: Flag.Boolean('verify').pipe(
       Flag.withDescription('compare both memories afterwards; --no-verify leaves it out'),
