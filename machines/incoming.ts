@@ -102,7 +102,6 @@ export const incomingRegion = (options: IncomingOptions = {}) => {
         on: {
           'incoming.failed': '#incoming-failed',
           'incoming.lost': '#incoming-failed',
-          ...(variant.has('h11') ? { 'incoming.ended': takesOver } : {}),
           ...listensAgain,
         },
       },
@@ -121,16 +120,16 @@ export const incomingRegion = (options: IncomingOptions = {}) => {
           running: {
             description: 'The guest may run.',
             meta: source('POSTCOPY_INCOMING_RUNNING'),
-            on: { 'incoming.ended': { target: '#incoming-completed', actions: 'acknowledge' } },
+            on: {
+              'incoming.ended': { target: '#incoming-completed', actions: 'acknowledge' },
+              // Before that there is no guest here that could be kept waiting for its pages.
+              ...(variant.recent ? { 'incoming.lost': '#incoming-postcopy-paused' } : {}),
+            },
           },
         },
         on: {
           'incoming.failed': '#incoming-failed',
-          'incoming.lost': variant.recent
-            ? '#incoming-postcopy-paused'
-            : variant.has('h12')
-              ? '#incoming-completed'
-              : '#incoming-failed',
+          'incoming.lost': variant.has('h12') ? '#incoming-completed' : '#incoming-failed',
           ...listensAgain,
         },
       },

@@ -23,6 +23,8 @@ export interface Quirk {
   readonly fixedBy?: string
   /** It shows in figures and arguments only, which no chart knows: the core has it, the validation of traces does not ask. */
   readonly coreOnly?: true
+  /** It explains recordings; no process of ours can show it. */
+  readonly recordingsOnly?: true
 }
 
 /**
@@ -162,6 +164,7 @@ export const quirks = [
     title: 'postcopy on the source only: the destination completes at once with an empty guest',
     breaks: ['I15', 'I32'],
     fixedBy: '875fcd013a',
+    recordingsOnly: true,
   },
   {
     id: 'h12',
@@ -201,12 +204,14 @@ export const quirks = [
     profiles: ['7.2'],
     title: 'x-colo with pause-before-switchover: the source completes, the destination enters colo',
     breaks: ['I28'],
+    recordingsOnly: true,
   },
   {
     id: 'h21',
     profiles: ['2.11', '7.2'],
     title: 'postcopy starts a guest that the user had stopped on the source',
     breaks: ['I2'],
+    recordingsOnly: true,
   },
   {
     id: 'h22',

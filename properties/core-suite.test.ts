@@ -8,11 +8,14 @@ import { lockStepScripts } from './suites/lock-step-scripts.ts'
 import { ourCore } from './worlds/core-world.ts'
 
 t.test('every script keeps every property', async (t) => {
-  for (const { name, plan, actions } of [...coreScripts, ...lockStepScripts])
+  const inBoth = coreScripts.flatMap((script) =>
+    (['2.11', '7.2'] as const).map((profile) => ({ ...script, plan: { ...script.plan, profile } })),
+  )
+  for (const { name, plan, actions } of [...inBoth, ...lockStepScripts])
     t.same(
       breaches(observeCore(ourCore, plan, actions)).map(({ property, violations }) => [property.id, ...violations]),
       [],
-      name,
+      `${plan.profile}: ${name}`,
     )
 })
 

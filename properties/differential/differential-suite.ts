@@ -30,7 +30,7 @@ export interface DifferentialOptions {
   /** What `--quirk` flipped; part of the token. */
   readonly flipped?: readonly QuirkId[]
   /** Called after every run. */
-  readonly onRun?: (done: number) => void
+  readonly onRun?: (done: number, run: DifferentialRun) => void
 }
 
 /** One sequence on both. */
@@ -120,7 +120,7 @@ export const runDifferentialSuite = async (options: DifferentialOptions): Promis
     for (const id of run.explainedBy) add(quirksSeen, id)
     for (const [id, uses] of Object.entries(run.justified)) add(justified, id, uses)
     done++
-    options.onRun?.(done)
+    options.onRun?.(done, run)
   }
   const search = async (): Promise<DifferentialRun | undefined> => {
     const sequences = replay === undefined ? fc.sample(anySequence, { numRuns: runs, seed }) : [replay]

@@ -3,7 +3,7 @@
  * sides stand still, which two equal polls without a message in between tell.
  */
 import { type Answer, type Peers, type PeerSession, type PeerSystem, type Role } from '../../src/peer/peer.ts'
-import { DESTINATION, NOWHERE, type Call, type Sequence, type Step } from './step.ts'
+import { DESTINATION, FILE, NOWHERE, type Call, type Sequence, type Step } from './step.ts'
 import type { CallOutcome, PartyRest, Rest, StepOutcome, Transcript, TranscriptLine } from './transcript.ts'
 
 /** Between two polls. */
@@ -158,7 +158,8 @@ class Execution {
 
   /** The call with real addresses in the place of symbols. */
   async #addressed(to: Role, call: Call): Promise<Call> {
-    const uri = call.arguments?.['uri']
+    const { uri, filename } = call.arguments ?? {}
+    if (filename === FILE) return { ...call, arguments: { ...call.arguments, filename: this.#peers.file } }
     if (uri === NOWHERE) return { ...call, arguments: { ...call.arguments, uri: this.#peers.address(0) } }
     if (uri !== DESTINATION) return call
     const isSource = to === 'source' && call.name === 'migrate'

@@ -4,7 +4,7 @@
  */
 import * as fc from 'fast-check'
 import { HOLD_BYTES_PER_SECOND } from './execution.ts'
-import { DESTINATION, NOWHERE, type Call, type Sequence, type Step } from './step.ts'
+import { DESTINATION, FILE, NOWHERE, type Call, type Sequence, type Step } from './step.ts'
 
 const constant = (name: string, args?: Readonly<Record<string, unknown>>): Call =>
   args === undefined ? { name } : { name, arguments: args }
@@ -54,10 +54,19 @@ export const validCalls: readonly Call[] = [
   constant('x-colo-lost-heartbeat'),
   constant('migrate-pause'),
   constant('migrate-recover', { uri: DESTINATION }),
+  constant('system_powerdown'),
+  constant('system_reset'),
+  constant('query-colo-status'),
   constant('query-xen-replication-status'),
   constant('xen-colo-do-checkpoint'),
+  constant('xen-set-replication', { enable: true, primary: true }),
+  constant('xen-set-replication', { enable: false, primary: false, failover: true }),
+  constant('xen-save-devices-state', { filename: FILE }),
+  constant('xen-save-devices-state', { filename: FILE, live: false }),
   constant('client_migrate_info', { protocol: 'spice', hostname: 'localhost', port: 5900 }),
   capability('return-path', false),
+  capability('events', false),
+  capability('events', true),
   capability('x-colo', true),
   capability('xbzrle', true),
   capability('auto-converge', false),
@@ -70,6 +79,7 @@ export const validCalls: readonly Call[] = [
   parameter('max-cpu-throttle', 50),
   parameter('tls-hostname', 'example'),
   constant('migrate-set-capabilities', { capabilities: [] }),
+  constant('migrate-set-parameters', { 'cpu-throttle-initial': 50, 'cpu-throttle-increment': 20, 'tls-creds': null }),
 ]
 
 /** Those that have to be refused wherever they come. */
@@ -104,6 +114,10 @@ export const invalidCalls: readonly Call[] = [
   parameter('multifd-channels', 0),
   parameter('x-multifd-channels', 2),
   parameter('zzz', 1),
+  constant('migrate-set-parameters', { 'downtime-limit': 7, 'cpu-throttle-increment': 120 }),
+  constant('xen-set-replication', { enable: true, primary: true, failover: false }),
+  constant('xen-save-devices-state', { filename: '/nonexistent/file' }),
+  constant('xen-save-devices-state', { live: true }),
   constant('client_migrate_info', { protocol: 'vnc', hostname: 'localhost' }),
   constant('migrate_set_speed', { value: 1 }),
   constant('migrate_set_downtime', { value: 1 }),

@@ -3,7 +3,7 @@ import { Result } from 'effect'
 import type { QuirkId } from '../../machines/index.ts'
 import { encodeLine } from '../../src/qmp/message.ts'
 import { parseRecording, type Recording } from '../../src/trace/recording.ts'
-import { makeScenario, type ScenarioMeta } from '../../src/trace/scenario.ts'
+import { makeScenario, type Scenario, type ScenarioMeta } from '../../src/trace/scenario.ts'
 import { validateScenario } from '../../src/trace/validate.ts'
 import type { Verdict } from '../../src/trace/verdict.ts'
 import type { PartyTranscript, Transcript } from './transcript.ts'
@@ -23,14 +23,18 @@ export const metaOf = (transcript: Transcript): ScenarioMeta => ({
   ),
 })
 
-/** Judges a transcript with the quirks that may explain it. */
-export const judge = (name: string, transcript: Transcript, quirks: Iterable<QuirkId>): Verdict => {
+/** A transcript as the recording that it would be. */
+export const scenarioOf = (name: string, transcript: Transcript): Scenario => {
   const recordings = transcript.parties.map((party): readonly [string, Recording] => [
     party.name,
     Result.getOrThrow(parseRecording(`${name}.${party.name}.jsonl`, recordingText(party))),
   ])
-  return validateScenario(makeScenario(name, recordings, metaOf(transcript)), { quirks })
+  return makeScenario(name, recordings, metaOf(transcript))
 }
+
+/** Judges a transcript with the quirks that may explain it. */
+export const judge = (name: string, transcript: Transcript, quirks: Iterable<QuirkId>): Verdict =>
+  validateScenario(scenarioOf(name, transcript), { quirks })
 
 /** A rejection in a sentence; undefined if there is none. */
 export const rejectionText = (verdict: Verdict): string | undefined => {

@@ -10,6 +10,9 @@ export const DESTINATION = '@destination'
 /** Stands for a place where nobody listens. */
 export const NOWHERE = '@nowhere'
 
+/** Stands for a file that can be written, of the run at hand. */
+export const FILE = '@file'
+
 /** A command with its arguments, as QMP has them. */
 export interface Call {
   readonly name: string

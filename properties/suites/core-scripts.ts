@@ -21,9 +21,127 @@ const dropped: CoreAction = { do: 'cut', fate: 'dropped' }
 
 const paused: CorePlan = { ...defaultCorePlan, pause: true }
 const postcopy: CorePlan = { ...defaultCorePlan, postcopy: true }
+const pipe: CorePlan = { ...defaultCorePlan, returnPath: false }
+const guest = (type: 'guest.shutdown' | 'guest.suspended' | 'guest.io-error'): CoreAction => ({
+  do: 'fact',
+  fact: { type, run: 0 },
+})
+const goesOn = source('migrate-continue', { state: 'pre-switchover' })
+
+/** A guest that stands still for a reason of its own leaves as it is, and comes back as it was. */
+const stoppedGuests = (
+  [
+    ['has shut down', defaultCorePlan, [guest('guest.shutdown')]],
+    ['is asleep', defaultCorePlan, [guest('guest.suspended')]],
+    ['met an I/O error', defaultCorePlan, [guest('guest.io-error')]],
+    ['was never started', { ...defaultCorePlan, paused: true }, []],
+  ] as const satisfies readonly (readonly [string, CorePlan, readonly CoreAction[]])[]
+).flatMap(([what, plan, actions]): readonly CoreScript[] => [
+  { name: `a guest that ${what}`, plan, actions: [...actions, migrate] },
+  {
+    name: `a guest that ${what}, cancelled in pre-switchover`,
+    plan: { ...plan, pause: true },
+    actions: [...actions, migrate, until('pre-switchover.precopy'), cancel, until('cancelled'), source('cont')],
+  },
+])
+
+/** The same moments behind a pause as without one, and on a channel without a way back. */
+const switchovers: readonly CoreScript[] = (
+  [
+    ['', defaultCorePlan, [migrate], 'active'],
+    [', after a pause', paused, [migrate, until('pre-switchover.precopy'), goesOn], 'device'],
+  ] as const
+).flatMap(([suffix, plan, way, status]): readonly CoreScript[] => [
+  {
+    name: `cut in the last pass${suffix}`,
+    plan,
+    actions: [...way, until(`${status}.completing`), dropped],
+  },
+  {
+    name: `cut while the destination loads${suffix}`,
+    plan,
+    actions: [...way, until(`${status}.preparing`), dropped],
+  },
+  {
+    name: `cancelled while the destination loads${suffix}`,
+    plan,
+    actions: [...way, until(`${status}.preparing`), cancel],
+  },
+  {
+    name: `cut before the end mark arrives, nobody answers${suffix}`,
+    plan,
+    actions: [...way, until(`${status}.committing`), dropped, { do: 'refuse', on: true }],
+  },
+  {
+    name: `through a pipe${suffix}`,
+    plan: { ...plan, returnPath: false },
+    actions: way,
+  },
+])
 
 /** See the head of this file. */
 export const coreScripts: readonly CoreScript[] = [
+  ...stoppedGuests,
+  ...switchovers,
+  {
+    name: 'a pipe that breaks behind the end mark',
+    plan: pipe,
+    actions: [migrate, until('active.committing'), dropped],
+  },
+  {
+    name: 'cut behind the end mark, after a pause',
+    plan: paused,
+    actions: [migrate, until('pre-switchover.precopy'), goesOn, until('device.committing'), delivered],
+  },
+  {
+    name: 'cut with the end mark, after a pause',
+    plan: paused,
+    actions: [migrate, until('pre-switchover.precopy'), goesOn, until('device.committing'), dropped],
+  },
+  {
+    name: 'cancelled behind the end mark, after a pause',
+    plan: paused,
+    actions: [migrate, until('pre-switchover.precopy'), goesOn, until('device.committing'), cancel],
+  },
+  {
+    name: 'sent again after it has left, and cancelled',
+    plan: paused,
+    actions: [
+      migrate,
+      until('pre-switchover.precopy'),
+      goesOn,
+      until('completed.settled'),
+      migrate,
+      until('pre-switchover.precopy'),
+      cancel,
+    ],
+  },
+  {
+    name: 'postcopy behind a pause',
+    plan: { ...postcopy, pause: true },
+    actions: [migrate, until('pre-switchover.postcopy'), goesOn],
+  },
+  {
+    name: 'cancelled on the way to postcopy',
+    plan: { ...postcopy, pause: true },
+    actions: [migrate, until('pre-switchover.postcopy'), cancel],
+  },
+  {
+    name: 'postcopy, cut with the package',
+    plan: postcopy,
+    actions: [migrate, until('postcopy-active.packaging'), dropped],
+  },
+  {
+    name: 'devices saved for another toolstack, then a migration',
+    plan: defaultCorePlan,
+    actions: [
+      source('stop'),
+      source('xen-save-devices-state', { filename: '/devices' }),
+      next,
+      source('cont'),
+      migrate,
+    ],
+  },
   { name: 'one run that completes', plan: defaultCorePlan, actions: [migrate] },
   {
     name: 'cancelled, then again',

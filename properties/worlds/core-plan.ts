@@ -8,6 +8,8 @@ export interface CorePlan {
   readonly fence: boolean
   /** False: the channel has no way back, as a pipe into a command. */
   readonly returnPath: boolean
+  /** The source is started with -S. Default false. */
+  readonly paused?: boolean
   /** The capability is on: every migration goes on in lock-step. */
   readonly colo: boolean
 }

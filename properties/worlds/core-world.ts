@@ -119,9 +119,9 @@ export class CoreWorld {
     const state = this.#system.start({
       profile: this.plan.profile,
       ...(this.plan.colo ? { fence: this.plan.fence } : { supportedCapabilities: carriedOut }),
-      ...(party === 'source' ? {} : { incoming: 'defer' as const }),
+      ...(party === 'source' ? { autostart: this.plan.paused !== true } : { incoming: 'defer' as const }),
     })
-    const running = party === 'source'
+    const running = party === 'source' && this.plan.paused !== true
     const uri = `tcp:${party}:4444`
     const made = { party, uri, state, running, crashed: false, listening: false, taken: false, arrival: 0 }
     this.#members.push(made)
@@ -284,6 +284,7 @@ export class CoreWorld {
       case 'save-devices':
         return this.#expectFact(member, { type: 'devices.saved', run: intent.run })
       case 'load':
+      case 'reset-guest':
       case 'throttle-guest':
       case 'close-descriptor':
       case 'load-credentials':
@@ -433,8 +434,9 @@ export class CoreWorld {
       return
     }
     const { destination } = channel
-    const running = member.state.chart.context.before === 'running'
-    this.#expectFact(destination, { type: 'incoming.ended', running, run: destination.arrival }, channel)
+    const { before } = member.state.chart.context
+    const recorded = before === 'running' ? { running: true } : { running: false, stopped: before }
+    this.#expectFact(destination, { type: 'incoming.ended', ...recorded, run: destination.arrival }, channel)
     if (!this.plan.returnPath) this.#expectFact(member, { type: 'outgoing.committed', run }, channel)
   }
 

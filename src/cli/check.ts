@@ -16,6 +16,8 @@ import { justified, withFlipped } from '../../properties/differential/justified.
 import { parseSequenceToken, type SequenceToken } from '../../properties/differential/sequence-token.ts'
 import type { Transcript } from '../../properties/differential/transcript.ts'
 import { catalogue, propertyOf } from '../../properties/catalogue.ts'
+import { EdgeCoverage } from '../../properties/coverage/edge-coverage.ts'
+import { coverLiveRun } from '../../properties/coverage/live-runs.ts'
 import { runCoreSuite } from '../../properties/suites/core-suite.ts'
 import { parseReplayToken, type Suite } from '../../properties/suites/replay-token.ts'
 import { describeCounterexample, type SuiteResult } from '../../properties/suites/result.ts'
@@ -23,6 +25,7 @@ import { runRuntimeSuite } from '../../properties/suites/runtime-suite.ts'
 import { doubleSystem } from '../peer/double.ts'
 import { findQemu, qemuSystem } from '../peer/qemu.ts'
 import { checkStream } from './check-stream.ts'
+import { tellCoverage } from './coverage.ts'
 import { Failure, WrongUsage } from './failure.ts'
 
 interface Options {
@@ -35,6 +38,7 @@ interface Options {
   readonly trace: Option.Option<string>
   readonly patience: number
   readonly samples: Option.Option<string>
+  readonly coverage: boolean
   readonly json: boolean
 }
 
@@ -122,7 +126,8 @@ const checkDifferential = (options: Options, version: string, token: SequenceTok
       })
     const flipped = token?.flipped ?? options.quirk.filter(isQuirk)
     const quirks = withFlipped(flipped)
-    const result = yield* Effect.promise(() =>
+    const coverage = new EdgeCoverage()
+    const differential = () =>
       runDifferentialSuite({
         qemu: qemuSystem(),
         double: doubleSystem(quirks),
@@ -131,16 +136,20 @@ const checkDifferential = (options: Options, version: string, token: SequenceTok
         runs: options.runs,
         seed: options.seed,
         ...(token === undefined ? {} : { replay: token.sequence }),
-        onRun: (done) => {
+        onRun: (done, run) => {
           if (done % 20 === 0) console.error(`${done} of ${options.runs} runs`)
+          if (options.coverage) coverLiveRun(coverage, `QEMU ${version}, seed ${options.seed} run ${done}`, run.qemu)
         },
-      }),
+      })
+    const result = yield* Effect.promise(() =>
+      options.coverage ? coverage.watching('live run', 'the double beside it', differential) : differential(),
     )
     yield* Console.log(
       options.json
         ? JSON.stringify({ property: 'differential', ...result }, withoutTranscripts)
         : describeDifferential(result, version),
     )
+    if (options.coverage) yield* tellCoverage(coverage, options.json)
     const directory = Option.getOrUndefined(options.trace)
     const run = result.counterexample?.run
     if (directory !== undefined && run !== undefined)
@@ -156,6 +165,7 @@ const checkDefects = (options: Options, token: SequenceToken | undefined) =>
   Effect.gen(function* () {
     const wanted = token?.property ?? options.property
     const chosen = defects.filter(({ quirk }) => wanted === 'defects' || quirk === wanted)
+    const coverage = new EdgeCoverage()
     let found = 0
     for (const defect of chosen) {
       const result = yield* Effect.promise(() =>
@@ -170,11 +180,13 @@ const checkDefects = (options: Options, token: SequenceToken | undefined) =>
       yield* Console.log(options.json ? JSON.stringify(result, withoutTranscripts) : describeDefect(result))
       if (result.found === undefined) continue
       found++
+      if (options.coverage) coverLiveRun(coverage, `QEMU, ${defect.quirk} found`, result.found.transcript)
       const directory = Option.getOrUndefined(options.trace)
       if (directory !== undefined)
         yield* Console.error(`recorded ${writeScenario(directory, `qemu-${defect.quirk}`, result.found.transcript)}`)
     }
     if (!options.json) yield* Console.log(`${found} of ${chosen.length} known defects of the live QEMU found`)
+    if (options.coverage) yield* tellCoverage(coverage, options.json)
     if (found > 0) return yield* new Failure({ reason: `QEMU breaks ${found} of ${chosen.length} invariants` })
   })
 
@@ -212,6 +224,7 @@ const checkOurs = (options: Options, suites: readonly Suite[]) =>
       return yield* new WrongUsage({
         reason: `property: expected one of ${catalogue.map(({ id }) => id).join(', ')}, found ${only}`,
       })
+    const coverage = new EdgeCoverage()
     let violated = 0
     for (const suite of token === undefined ? suites : [token.suite]) {
       const { path, replayPath } = token ?? {}
@@ -222,14 +235,16 @@ const checkOurs = (options: Options, suites: readonly Suite[]) =>
         ...(replayPath === undefined ? {} : { replayPath }),
         ...(only === undefined ? {} : { onlyProperty: only }),
       }
-      const result = yield* Effect.promise(async () =>
+      const run = async () =>
         suite === 'runtime'
           ? runRuntimeSuite(suiteOptions)
-          : runCoreSuite({ ...suiteOptions, world: suite === 'core' ? 'pair' : suite }),
-      )
+          : runCoreSuite({ ...suiteOptions, world: suite === 'core' ? 'pair' : suite })
+      const name = `${suite}, ${suiteOptions.runs} runs, seed ${suiteOptions.seed}`
+      const result = yield* Effect.promise(() => (options.coverage ? coverage.watching('property', name, run) : run()))
       yield* Console.log(options.json ? JSON.stringify(result) : describeSuite(result))
       if (result.counterexample !== undefined) violated++
     }
+    if (options.coverage) yield* tellCoverage(coverage, options.json)
     if (violated > 0) return yield* new Failure({ reason: 'a property is violated' })
   })
 
@@ -270,6 +285,10 @@ export const check = Command.make(
     samples: Flag.String('samples').pipe(
       Flag.withDescription('stream: recordings to damage too, an index of them: {samples: [{id, files: [{file}]}]}'),
       Flag.optional,
+    ),
+    coverage: Flag.Boolean('coverage').pipe(
+      Flag.withDescription('also name every edge of the charts, with what took it in these runs'),
+      Flag.withDefault(false),
     ),
     json: Flag.Boolean('json').pipe(Flag.withDescription('one JSON line a property'), Flag.withDefault(false)),
   },

@@ -91,7 +91,9 @@ effectTest('wrong usage is exit code 2 and says what would have been right', (t)
   Effect.gen(function* () {
     for (const [args, said] of [
       [['--qmp', 'nowhere'], /expected unix:PATH or tcp:HOST:PORT, found nowhere/],
-      [['--quirk', 'q999'], /expected all or one of q1, .*found q999/],
+      [['--quirk', 'q999'], /expected all or, of QEMU 2.11, one of q1, .*found q999/],
+      [['--quirk', 'h7'], /found h7/],
+      [['--quirk', 'h21'], /found h21/],
       [['--guest', 'cow'], /cow/],
     ] as const) {
       const serving = yield* serve(...args)

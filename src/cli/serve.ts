@@ -14,7 +14,7 @@ import { descriptorTable } from './descriptors.ts'
 import { Failure, WrongUsage } from './failure.ts'
 import { hostCommands, loadFailed } from './incoming-end.ts'
 import { objectArguments } from './object-option.ts'
-import { quirksNamed } from './quirk-option.ts'
+import { quirksOfProcess } from './quirk-option.ts'
 import { bootStage, guestProgram, guestSpec, realPlatformWith, setStage } from './stage.ts'
 
 interface Options {
@@ -35,7 +35,7 @@ const CANCEL_PATIENCE = '5 seconds'
 
 const isOver = (status: string): boolean => ['none', 'completed', 'failed', 'cancelled'].includes(status)
 
-/** Who ends this process must not leave a migration half done. */
+/** Who ends this process must not leave a migration half done; whoever listens is told why it ends. */
 const cancelAndWait = (migration: MigrationProcess) =>
   migration.execute('migrate_cancel').pipe(
     Effect.andThen(
@@ -47,6 +47,8 @@ const cancelAndWait = (migration: MigrationProcess) =>
     ),
     Effect.timeoutOption(CANCEL_PATIENCE),
     Effect.ignore,
+    Effect.andThen(migration.guestFact('host.signal')),
+    Effect.andThen(migration.ended),
   )
 
 const announce = (options: Options, kind: 'qmp' | 'incoming', address: string) => {
@@ -70,7 +72,7 @@ const run = Effect.fn('serve')(function* (options: Options, descriptors: Descrip
   const { profile } = options
   if (parseQmpAddress(options.qmp) === undefined)
     return yield* new WrongUsage({ reason: `--qmp: expected unix:PATH or tcp:HOST:PORT, found ${options.qmp}` })
-  const quirks = yield* quirksNamed(options.quirk, profile)
+  const quirks = yield* quirksOfProcess(options.quirk, profile)
   const spec = yield* guestSpec(options.guest)
   const incoming = Option.getOrUndefined(options.incoming)
   const stage = yield* setStage(yield* guestProgram(spec, incoming === undefined))
@@ -81,6 +83,7 @@ const run = Effect.fn('serve')(function* (options: Options, descriptors: Descrip
     quirks,
     autostart: !options.paused,
     descriptors,
+    replication: [],
     ...(incoming === undefined ? {} : { incoming: 'defer' }),
   })
   yield* Effect.forEach(options.object, (text) => addObject(migration, text, profile))

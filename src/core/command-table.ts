@@ -93,6 +93,8 @@ export const rows: readonly TableRow[] = [
   { name: 'closefd', given: { fdname: 'name' } },
   { name: 'stop' },
   { name: 'cont' },
+  { name: 'system_powerdown' },
+  { name: 'system_reset' },
 ]
 
 /** What an answer comes to. */

@@ -2,8 +2,8 @@
  * One decision of the charts, with what follows from it: the actions they name become events and intents, and the books
  * of the run are kept. Nothing else in the core changes a status.
  */
-import { createActor, type ActionExecutor, type AnyActorRef } from 'xstate'
-import type { ChartEvent, ProcessMachine } from '../../machines/index.ts'
+import { createActor, type ActionExecutor, type AnyActorRef, type AnyTransitionDefinition } from 'xstate'
+import type { ChartEvent, ProcessMachine, Profile } from '../../machines/index.ts'
 import {
   coloMode,
   failoverStatus,
@@ -55,6 +55,34 @@ const actorOf = (machine: ProcessMachine): AnyActorRef => {
 
 const nothing = (): void => {}
 
+/** Told of the transitions that the charts of a core take in a step, in their order. */
+export type ChartWatcher = (profile: Profile, transitions: readonly AnyTransitionDefinition[]) => void
+
+const watchers = new Set<ChartWatcher>()
+
+/**
+ * Watches the charts of every core in this program, to see which of their edges something takes. Ends with a call of what
+ * it gives.
+ */
+export const watchCharts = (watcher: ChartWatcher): (() => void) => {
+  watchers.add(watcher)
+  return () => void watchers.delete(watcher)
+}
+
+/** A step that is watched: XState tells of the steps within it. */
+const watched = (state: CoreState, event: ChartEvent) => {
+  const machine = machineOf(state)
+  if (watchers.size === 0) return transition(machine, snapshotOf(state), event)
+  const taken: AnyTransitionDefinition[] = []
+  const inspection = actorOf(machine).system.inspect((inspected) => {
+    if (inspected.type === '@xstate.microstep') taken.push(...inspected._transitions)
+  })
+  const result = transition(machine, snapshotOf(state), event)
+  inspection.unsubscribe()
+  for (const watcher of watchers) watcher(state.profile, taken)
+  return result
+}
+
 /** The charts' answer to an event: where it leads, and the actions it names. Nothing is carried out. */
 const transition = (machine: ProcessMachine, from: Snapshot, event: ChartEvent) => {
   const actions: Parameters<ActionExecutor>[0][] = []
@@ -77,7 +105,7 @@ const transition = (machine: ProcessMachine, from: Snapshot, event: ChartEvent) 
 
 /** Lets the charts decide, and turns the actions they name into outputs. */
 export const decide = (state: CoreState, event: ChartEvent, nowMillis: number): Step => {
-  const [snapshot, actions] = transition(machineOf(state), snapshotOf(state), event)
+  const [snapshot, actions] = watched(state, event)
   const before = state
   let next: CoreState = { ...state, chart: { value: snapshot.value, context: snapshot.context } }
   snapshots.set(next.chart, snapshot)

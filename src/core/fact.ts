@@ -118,6 +118,9 @@ export type GuestNews =
   | { readonly type: 'guest.wakeup' }
   | { readonly type: 'guest.io-error' }
 
+/** Somebody tells the process to end, past QMP: a signal. */
+export type HostNews = { readonly type: 'host.signal' }
+
 /** What became of xen-save-devices-state; `run` is that of the intent. */
 export type DevicesNews =
   | { readonly type: 'devices.saved' }
@@ -148,11 +151,11 @@ export type ReplicationNews =
     }
 
 /**
- * A fact as the core takes it. `run` is the number the core gave with the intent that led to it; 0 for facts of the guest
- * and of replication.
+ * A fact as the core takes it. `run` is the number the core gave with the intent that led to it; 0 for facts of the guest,
+ * of the host and of replication.
  */
 export type Fact = (
-  OutgoingNews | IncomingNews | DevicesNews | ObjectNews | FailoverNews | ReplicationNews | GuestNews
+  OutgoingNews | IncomingNews | DevicesNews | ObjectNews | FailoverNews | ReplicationNews | GuestNews | HostNews
 ) & {
   readonly run: number
 }

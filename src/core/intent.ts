@@ -80,6 +80,8 @@ export type Intent =
   | { readonly type: 'reject'; readonly run: number }
   | { readonly type: 'stop-guest' }
   | { readonly type: 'start-guest' }
+  /** The guest begins anew, in whatever memory there is; whether it runs does not change. */
+  | { readonly type: 'reset-guest' }
   /**
    * Take this part of its time from the guest (1 to 99; 0: none), until told otherwise: of each slice of
    * 10 / (1 - percentage / 100) milliseconds it runs 10. It holds for a guest that is stopped and started again, too.

@@ -30,14 +30,19 @@ export interface Deferred {
   readonly ticket: number
 }
 
+/** Why a process or its guest ends, in the names of ShutdownCause. */
+export type ShutdownReason = 'host-qmp-quit' | 'host-signal' | 'guest-shutdown'
+
 /** An event for the manager. */
 export type ManagerEvent =
   | { readonly event: 'MIGRATION'; readonly data: { readonly status: string } }
   | { readonly event: 'MIGRATION_PASS'; readonly data: { readonly pass: number } }
   | { readonly event: 'STOP' }
   | { readonly event: 'RESUME' }
-  | { readonly event: 'SHUTDOWN'; readonly data: { readonly guest: boolean; readonly reason?: 'host-qmp-quit' } }
-  | { readonly event: 'RESET'; readonly data: { readonly guest: boolean } }
+  /** `reason`: 7.2 only. */
+  | { readonly event: 'SHUTDOWN'; readonly data: { readonly guest: boolean; readonly reason?: ShutdownReason } }
+  | { readonly event: 'RESET'; readonly data: { readonly guest: boolean; readonly reason?: 'host-qmp-system-reset' } }
+  | { readonly event: 'POWERDOWN' }
   /** 7.2 only. */
   | { readonly event: 'COLO_EXIT'; readonly data: { readonly mode: string; readonly reason: string } }
 

@@ -1,5 +1,5 @@
 /** The migration parameters a core holds, and what the data plane needs of them. */
-import type { Profile } from '../../machines/index.ts'
+import type { Profile, QuirkId } from '../../machines/index.ts'
 import { parameterFact, parameterFacts, toUnsigned } from '../qapi/index.ts'
 import type { TransferParameters } from './intent.ts'
 
@@ -15,9 +15,20 @@ export const defaultParameters = (profile: Profile): Parameters =>
     parameterFacts(profile).flatMap(({ name, default: value }) => (value === undefined ? [] : [[name, value]])),
   )
 
+/** Bytes a second. Quirk h18: QEMU divides by the ten windows of a second, and what comes to 0 is no limit. */
+const maxBandwidth = ({ parameters, quirks }: Limited): number => {
+  const limit = Number(parameters['max-bandwidth'] ?? 0)
+  return limit < 10 && quirks.includes('h18') ? 0 : limit
+}
+
+interface Limited {
+  readonly parameters: Parameters
+  readonly quirks: readonly QuirkId[]
+}
+
 /** What the data plane obeys. Limits beyond 2^53 bytes a second are no limits. */
-export const transferParameters = (state: { readonly parameters: Parameters }): TransferParameters => ({
-  maxBandwidth: Number(state.parameters['max-bandwidth'] ?? 0),
+export const transferParameters = (state: Limited): TransferParameters => ({
+  maxBandwidth: maxBandwidth(state),
   downtimeLimitMillis: Number(state.parameters['downtime-limit'] ?? 300),
 })
 

@@ -3,10 +3,11 @@
  * the safe core does instead. Those of the charts alone are tested there and in the table of commands.
  */
 import t from 'tap'
-import type { Profile, QuirkId } from '../../machines/index.ts'
+import { quirks as quirkTable, type Profile, type Quirk, type QuirkId } from '../../machines/index.ts'
 import type { MigrationStats } from '../qapi/index.ts'
 import { isOn, outgoingStatus, serialise, type CoreOptions } from './core-state.ts'
 import type { CoreOutput } from './output.ts'
+import { quirkWays } from './quirk-ways.ts'
 import { reach, ScenarioCore, scenarios } from './scenarios.ts'
 
 const brief = (outputs: readonly CoreOutput[]): readonly string[] =>
@@ -33,6 +34,35 @@ const query = (core: ScenarioCore): unknown => {
 
 const switches = (...names: readonly string[]) => ({
   capabilities: names.map((capability) => ({ capability, state: true })),
+})
+
+t.test('each shows on its way, and only with the quirk', async (t) => {
+  for (const { quirk, profile, scenario, capabilities, options, inputs, beside } of quirkWays) {
+    const shown = (quirks: readonly QuirkId[]) => {
+      const all = ['events', ...capabilities].filter((one) => !scenario.capabilities?.includes(one))
+      const core = reach(scenario, { profile, quirks, capabilities: all, options })
+      const outputs = inputs.map((input) => core.take(input))
+      return (
+        serialise({ ...core.state, quirks: [] }) +
+        JSON.stringify(outputs, (_key, one: unknown) => (typeof one === 'bigint' ? `${one}n` : one))
+      )
+    }
+    t.ok(shown(beside) === shown(beside), `${quirk}: the same way, the same end`)
+    t.ok(shown([...beside, quirk]) !== shown(beside), quirk)
+  }
+})
+
+/** Shown by the runtime, and tested there. */
+const ofTheRuntime: readonly QuirkId[] = ['h10']
+
+t.test('every quirk that a process can be started with has such a way', async (t) => {
+  const ways = new Set<QuirkId>([...quirkWays.map(({ quirk }) => quirk), ...ofTheRuntime])
+  const offered = (quirkTable as readonly Quirk[]).filter(({ recordingsOnly }) => recordingsOnly !== true)
+  t.strictSame(
+    offered.map(({ id }) => id).filter((id) => !ways.has(id as QuirkId)),
+    [],
+  )
+  t.equal(ways.size, offered.length)
 })
 
 t.test('q1: a refused set of capabilities sticks, and every later one is refused until it is taken back', async (t) => {

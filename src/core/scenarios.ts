@@ -63,6 +63,11 @@ const outgoing: readonly Omit<Scenario, 'side'>[] = [
   { name: 'postcopy-active (packaging)', capabilities: ['postcopy-ram'], inputs: packages },
   { name: 'postcopy-active', capabilities: ['postcopy-ram'], inputs: sends },
   { name: 'pre-switchover', capabilities: ['pause-before-switchover'], inputs: converges },
+  {
+    name: 'pre-switchover (postcopy)',
+    capabilities: ['pause-before-switchover', 'postcopy-ram'],
+    inputs: [...begins, command('migrate-start-postcopy'), fact({ type: 'outgoing.postcopy' })],
+  },
   { name: 'device', capabilities: ['pause-before-switchover'], inputs: [...converges, goesOn] },
   {
     name: 'device (committing)',
@@ -149,9 +154,12 @@ const incoming: readonly Omit<Scenario, 'side'>[] = [
   },
 ]
 
+const saves = [command('xen-save-devices-state', { filename: '/file' }), fact({ type: 'devices.saved' })]
+
 const guest: readonly Omit<Scenario, 'side'>[] = [
   { name: 'prelaunch', options: { autostart: false }, inputs: [] },
   { name: 'paused', inputs: [command('stop')] },
+  { name: 'paused (images released)', inputs: [command('stop'), ...saves] },
   { name: 'suspended', inputs: [fact({ type: 'guest.suspended' })] },
   { name: 'io-error', inputs: [fact({ type: 'guest.io-error' })] },
   { name: 'shutdown', inputs: [fact({ type: 'guest.shutdown' })] },
@@ -209,8 +217,11 @@ export class ScenarioCore {
   }
 }
 
-/** Takes a new core the whole way. A step that is refused or not taken is an error in the scenario. */
-export const reach = (scenario: Scenario, variant: ScenarioVariant = {}): ScenarioCore => {
+/** Takes a new core along the way, as far as it goes with these quirks; `wrong` is the first step that is not taken. */
+export const reachFar = (
+  scenario: Scenario,
+  variant: ScenarioVariant = {},
+): { readonly core: ScenarioCore; readonly wrong?: readonly [ScenarioInput, CoreOutput] } => {
   const { profile = '2.11', quirks = [] } = variant
   const core = new ScenarioCore({ ...variant.options, ...scenario.options, profile, quirks })
   const capabilities = [...(scenario.capabilities ?? []), ...(variant.capabilities ?? [])]
@@ -218,8 +229,15 @@ export const reach = (scenario: Scenario, variant: ScenarioVariant = {}): Scenar
   const inputs = [command('migrate-set-capabilities', { capabilities: switches }), ...scenario.inputs]
   for (const input of inputs) {
     const wrong = core.take(input).find(({ type }) => type === 'refusal' || type === 'unexpected')
-    if (wrong !== undefined)
-      throw new Error(`${scenario.name}: expected ${JSON.stringify(input)} to be taken, found ${JSON.stringify(wrong)}`)
+    if (wrong !== undefined) return { core, wrong: [input, wrong] }
   }
-  return core
+  return { core }
+}
+
+/** Takes a new core the whole way. A step that is refused or not taken is an error in the scenario. */
+export const reach = (scenario: Scenario, variant: ScenarioVariant = {}): ScenarioCore => {
+  const { core, wrong } = reachFar(scenario, variant)
+  if (wrong === undefined) return core
+  const [input, output] = wrong
+  throw new Error(`${scenario.name}: expected ${JSON.stringify(input)} to be taken, found ${JSON.stringify(output)}`)
 }

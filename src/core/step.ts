@@ -8,6 +8,7 @@ import { takeFailoverFact } from './command/colo.ts'
 import { withDescriptor } from './command/descriptors.ts'
 import { takeDevicesFact } from './command/devices.ts'
 import { takeObjectFact } from './command/objects.ts'
+import { takeShutdownFact } from './command/guest.ts'
 import { takeReplicationFact } from './command/replication.ts'
 import { describeState, hasQuirk, isColoBroken, isOn, outgoingStatus, pathOf, type CoreState } from './core-state.ts'
 import { accepts, decide, over, throttleGuest, type Step } from './decide.ts'
@@ -42,8 +43,7 @@ const unexpected = (state: CoreState, fact: Fact): Step => [
 ]
 
 const isCurrent = (state: CoreState, fact: Fact): boolean => {
-  if (fact.type.startsWith('guest.') || fact.type.startsWith('replication.')) return true
-  if (fact.type.startsWith('object.')) return true
+  if (/^(guest|host|object|replication)\./.test(fact.type)) return true
   if (fact.type.startsWith('devices.')) return pendingSave(state, fact.run) !== undefined
   if (fact.type.startsWith('failover.')) return pendingFence(state, fact.run) !== undefined
   return fact.run === (fact.type.startsWith('outgoing.') ? state.outgoingNumber : state.incomingNumber)
@@ -66,6 +66,9 @@ const takeFact = (state: CoreState, fact: Fact, nowMillis: number): Step => {
     case 'object.loaded':
     case 'object.load-failed':
       return takeObjectFact(state, fact) ?? unexpected(state, fact)
+    case 'host.signal':
+    case 'guest.shutdown':
+      return takeShutdownFact(state, fact.type, nowMillis) ?? unexpected(state, fact)
     case 'devices.saved':
     case 'devices.save-failed':
       return takeDevicesFact(state, fact, nowMillis)
@@ -142,6 +145,8 @@ type Booked =
   | 'incoming.bound'
   | 'incoming.turned-away'
   | `object.${string}`
+  | 'guest.shutdown'
+  | `host.${string}`
   | `devices.${string}`
   | `failover.${string}`
   | `replication.${string}`

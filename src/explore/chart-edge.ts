@@ -69,57 +69,80 @@ export const edgesOf = (machine: AnyStateMachine): readonly ChartEdge[] => {
   return below(machine.root).filter(isEdge).map(edgeOf)
 }
 
+/** The edges among transitions that a machine has taken, in their order. */
+export const edgesAmong = (transitions: readonly AnyTransitionDefinition[]): readonly ChartEdge[] =>
+  transitions.filter(isEdge).map(edgeOf)
+
+/** An action that a step names; nothing is carried out. */
+export interface NamedAction {
+  readonly type: string
+  readonly params?: unknown
+}
+
+/** What a step came to. */
+export interface WatchedStep {
+  readonly next: AnyMachineSnapshot
+  readonly actions: readonly NamedAction[]
+  /** One edge for the event, and one for every synchronisation that was raised and taken within the step. */
+  readonly edges: readonly ChartEdge[]
+}
+
 const nothing = (): void => {}
 
-/** Takes steps of a machine and tells the transitions that each of them took, in order. */
+/** Takes steps of a machine and tells the transitions that each of them took, in order, and the actions it names. */
 export const transitionWatcher = (
   machine: AnyStateMachine,
 ): ((
   snapshot: AnyMachineSnapshot,
   event: EventObject,
-) => readonly [next: AnyMachineSnapshot, taken: readonly AnyTransitionDefinition[]]) => {
+) => readonly [
+  next: AnyMachineSnapshot,
+  taken: readonly AnyTransitionDefinition[],
+  actions: readonly NamedAction[],
+]) => {
   let taken: AnyTransitionDefinition[] = []
+  let actions: NamedAction[] = []
   // An actor that is never started, as XState asks for one; its system tells of the steps within a step.
   const self = createActor(machine, {
     inspect: (inspected) => {
       if (inspected.type === '@xstate.microstep') taken.push(...inspected._transitions)
     },
   })
+  const scope = {
+    self,
+    id: '',
+    sessionId: '',
+    system: self.system,
+    logger: nothing,
+    defer: nothing,
+    emit: nothing,
+    stopChild: nothing,
+    actionExecutor: (action: NamedAction) => {
+      actions.push(action)
+    },
+  }
   return (snapshot, event) => {
     taken = []
-    const next = machine.transition(snapshot, event, {
-      self,
-      id: '',
-      sessionId: '',
-      system: self.system,
-      logger: nothing,
-      defer: nothing,
-      emit: nothing,
-      stopChild: nothing,
-      actionExecutor: nothing,
-    }) as AnyMachineSnapshot
-    return [next, taken]
+    actions = []
+    const next = machine.transition(snapshot, event, scope) as AnyMachineSnapshot
+    return [next, taken, actions]
   }
 }
 
 /**
- * Takes steps of a machine and tells the edges that each of them took: one for the event, and one for every
- * synchronisation that was raised and taken within the step.
+ * Takes steps of a machine as XState's own `transition` does, and tells the edges that each of them took.
  *
  * @example
  * const take = edgeWatcher(machine)
- * const [next, edges] = take(snapshot, { type: 'migrate' })
+ * const { edges } = take(snapshot, { type: 'migrate' })
  * edges.map(edgeText) // ['outgoing: none --migrate [migrateAllowed]--> setup.connecting']
  */
 export const edgeWatcher = (
   machine: AnyStateMachine,
-): ((
-  snapshot: AnyMachineSnapshot,
-  event: EventObject,
-) => readonly [next: AnyMachineSnapshot, edges: readonly ChartEdge[]]) => {
+): ((snapshot: AnyMachineSnapshot, event: EventObject) => WatchedStep) => {
   const take = transitionWatcher(machine)
   return (snapshot, event) => {
-    const [next, taken] = take(snapshot, event)
-    return [next, taken.filter(isEdge).map(edgeOf)]
+    const [next, taken, actions] = take(snapshot, event)
+    return { next, actions, edges: edgesAmong(taken) }
   }
 }

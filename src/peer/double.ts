@@ -44,6 +44,7 @@ const startProcess = (
       guest,
       profile: '7.2',
       quirks,
+      replication: [],
       ...(role === 'source' ? {} : { incoming: 'defer' as const }),
     })
     const messages = yield* Queue.unbounded<unknown, Cause.Done>()
@@ -86,6 +87,7 @@ export const doubleSystem = (quirks: Iterable<QuirkId>): PeerSystem => ({
     return {
       start: (role, tap) => scope.run(startProcess(role, [...quirks], tap)),
       address: (number) => `unix:${join(directory, `migration-${number}.sock`)}`,
+      file: join(directory, 'devices'),
       lastWords: () => '',
       close: () => scope.close(),
     }

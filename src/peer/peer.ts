@@ -31,6 +31,8 @@ export interface Peers {
   readonly start: (role: Role, tap: PeerTap) => Promise<PeerSession>
   /** The n-th place of this run, as a URI that both `migrate` and `migrate-incoming` take. */
   readonly address: (number: number) => string
+  /** A place for a file of this run. */
+  readonly file: string
   /** What the processes said beside QMP, for the report. */
   readonly lastWords: () => string
   /** Ends every process and leaves nothing behind. */

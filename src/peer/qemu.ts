@@ -206,6 +206,7 @@ export const qemuSystem = (options: QemuOptions = {}): PeerSystem => ({
     return {
       start,
       address: (number) => `unix:${join(directory, `migration-${number}.sock`)}`,
+      file: join(directory, 'devices'),
       lastWords: () => stderr.text,
       close: () => scope.close(),
     }

@@ -112,6 +112,11 @@ export class ConfigurationSet implements Iterable<Configuration> {
     return true
   }
 
+  /** The member that explains the same with the same quirks. */
+  equalTo(one: Configuration): Configuration | undefined {
+    return this.byKey.get(keyOf(one))?.find((other) => other.quirks === one.quirks)
+  }
+
   *[Symbol.iterator](): IterableIterator<Configuration> {
     for (const known of this.byKey.values()) yield* known
   }

@@ -19,6 +19,8 @@ export interface ExplainedStep {
   readonly line: number
   /** The quirk without which the chart has no such step. */
   readonly quirk: QuirkId | undefined
+  /** The edges of the charts that it took, as text. */
+  readonly chartEdges: readonly string[]
 }
 
 /** What one party's charts did. */
@@ -46,6 +48,7 @@ const stepsOf = (automaton: LazyAutomaton, last: Trail | undefined): readonly Ex
       to: trail.edge.to,
       line: trail.line,
       quirk: automaton.idsOf(trail.edge.quirk)[0],
+      chartEdges: trail.edge.chartEdges,
     })
   return steps.toReversed()
 }

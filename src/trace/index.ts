@@ -17,7 +17,7 @@ export {
 } from './scenario.ts'
 export * from './validate.ts'
 export * from './verdict.ts'
-export { replayRecordings } from './replay.ts'
+export { replayRecordings, replayScenarios } from './replay.ts'
 export { fileBytesMax, onePathAScenario, readScenario, ScenarioFileError } from './scenario-files.ts'
 export { partyOf, scenarioNameOf } from './scenario-name.ts'
 export type { ReadError } from './scenario-files.ts'

@@ -24,6 +24,7 @@ t.test('an event that the chart does not take leaves the node', async (t) => {
     outputs: [],
     quirk: 0,
     taken: false,
+    chartEdges: [],
   })
 })
 

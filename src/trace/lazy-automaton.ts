@@ -7,7 +7,7 @@
  * needs. So one walk over the automaton finds the smallest set of quirks that explains a recording, and a quirk means
  * "may happen", as a defect that is a race does.
  */
-import { getNextTransitions, initialTransition, transition, type EventFromLogic, type SnapshotFrom } from 'xstate'
+import { getNextTransitions, initialTransition, type EventFromLogic, type SnapshotFrom } from 'xstate'
 import {
   processMachine,
   quirks,
@@ -19,6 +19,7 @@ import {
   type Profile,
   type QuirkId,
 } from '../../machines/index.ts'
+import { edgeText, edgeWatcher, type NamedAction } from '../explore/chart-edge.ts'
 import type { StartOptions } from './scenario.ts'
 
 /** A set of quirks of one profile, a bit each. */
@@ -66,6 +67,8 @@ export interface Edge {
   readonly quirk: QuirkMask
   /** False: the chart does not take the event here; `to` is then the node itself. */
   readonly taken: boolean
+  /** The edges of the charts that the step took, as text. */
+  readonly chartEdges: readonly string[]
 }
 
 type Snapshot = SnapshotFrom<ProcessMachine>
@@ -74,6 +77,7 @@ type Event = EventFromLogic<ProcessMachine>
 interface Member {
   readonly quirk: QuirkMask
   readonly machine: ProcessMachine
+  readonly take: ReturnType<typeof edgeWatcher>
 }
 
 const dotted = (value: unknown): string => {
@@ -86,7 +90,9 @@ const dotted = (value: unknown): string => {
 
 const topOf = (path: string): MigrationStatus => path.split('.', 1)[0] as MigrationStatus
 
-const outputsOf = (actions: readonly { readonly type: string; readonly params?: unknown }[]): Output[] => {
+const memberOf = (quirk: QuirkMask, machine: ProcessMachine): Member => ({ quirk, machine, take: edgeWatcher(machine) })
+
+const outputsOf = (actions: readonly NamedAction[]): Output[] => {
   const outputs: Output[] = []
   for (const action of actions)
     if (action.type === 'emitStop') outputs.push({ event: 'STOP', unconditional: true })
@@ -121,10 +127,10 @@ export class LazyAutomaton {
     this.quirks = quirksOf(profile)
     const safe = processMachine({ profile })
     const shape = shapeOf(safe)
-    const members: Member[] = [{ quirk: 0, machine: safe }]
+    const members: Member[] = [memberOf(0, safe)]
     for (const [index, quirk] of this.quirks.entries()) {
       const machine = processMachine({ profile, quirks: new Set([quirk]) })
-      if (shapeOf(machine) !== shape) members.push({ quirk: 1 << index, machine })
+      if (shapeOf(machine) !== shape) members.push(memberOf(1 << index, machine))
     }
     this.members = members
   }
@@ -204,10 +210,12 @@ export class LazyAutomaton {
 
   private work(member: Member, node: AutomatonNode, event: ChartEvent): Edge {
     const snapshot = this.snapshotOf(member, node)
-    const refused: Edge = { to: node, outputs: [], quirk: member.quirk, taken: false }
+    const { quirk } = member
+    const refused: Edge = { to: node, outputs: [], quirk, taken: false, chartEdges: [] }
     if (snapshot === null || !snapshot.can(event as Event)) return refused
-    const [next, actions] = transition(member.machine, snapshot, event as Event)
-    return { to: this.intern(next), outputs: outputsOf(actions), quirk: member.quirk, taken: true }
+    const { next, actions, edges } = member.take(snapshot, event)
+    const to = this.intern(next as Snapshot)
+    return { to, outputs: outputsOf(actions), quirk, taken: true, chartEdges: edges.map(edgeText) }
   }
 
   private snapshotOf(member: Member, node: AutomatonNode): Snapshot | null {

@@ -111,12 +111,15 @@ const summaryOf = (one: Configuration): Summary => {
   }
 }
 
+/** What makes two summaries the same, whatever quirks they need. */
+const summaryKey = (summary: Summary): string => JSON.stringify({ ...summary, quirks: 0 })
+
 /** The distinct summaries of a party, without those that another gives with fewer quirks. */
 const summariesOf = (final: readonly Configuration[]): readonly Summary[] => {
   const byKey = new Map<string, Summary[]>()
   for (const one of final) {
     const summary = summaryOf(one)
-    const key = JSON.stringify({ ...summary, quirks: 0 })
+    const key = summaryKey(summary)
     const known = byKey.get(key) ?? []
     if (known.some((other) => (other.quirks & summary.quirks) === other.quirks)) continue
     byKey.set(key, [...known.filter((other) => (other.quirks & summary.quirks) !== summary.quirks), summary])
@@ -209,7 +212,12 @@ export const bits = (mask: QuirkMask): number => {
 
 /** How a joint explanation came out. */
 export type PairingOutcome =
-  | { readonly fits: true; readonly quirks: QuirkMask }
+  | {
+      readonly fits: true
+      readonly quirks: QuirkMask
+      /** Of each party, the ends that are part of some joint explanation. */
+      readonly finals: readonly (readonly Configuration[])[]
+    }
   | { readonly fits: false; readonly pairing: Pairing; readonly broken: string }
 
 /** Most combinations of what the senders came to that are tried. */
@@ -281,6 +289,7 @@ export const join = (
 ): PairingOutcome => {
   const summaries = finals.map(summariesOf)
   const paired = new Set(pairings.flatMap(({ receiver, runs }) => [receiver, ...runs.map(({ sender }) => sender)]))
+  const used = new Set<Summary>()
   let masks: readonly QuirkMask[] = [0]
   for (const [index, party] of summaries.entries())
     if (!paired.has(index))
@@ -289,11 +298,15 @@ export const join = (
         party.map((summary) => summary.quirks),
       )
   for (const component of components(pairings)) {
-    const joined = joinComponent(automaton, allowed, summaries, component)
+    const joined = joinComponent(automaton, allowed, summaries, component, used)
     if (!joined.fits) return joined
     masks = merge(masks, joined.masks)
   }
-  return { fits: true, quirks: masks[0] ?? 0 }
+  const keys = new Set([...used].map(summaryKey))
+  const fitting = finals.map((final, index) =>
+    paired.has(index) ? final.filter((one) => keys.has(summaryKey(summaryOf(one)))) : final,
+  )
+  return { fits: true, quirks: masks[0] ?? 0, finals: fitting }
 }
 
 type ComponentOutcome =
@@ -304,26 +317,35 @@ const joinComponent = (
   allowed: QuirkMask,
   summaries: readonly (readonly Summary[])[],
   pairings: readonly Pairing[],
+  used: Set<Summary>,
 ): ComponentOutcome => {
   const senders = [...new Set(pairings.flatMap(({ runs }) => runs.map((run) => run.sender)))]
   const found: QuirkMask[] = []
   let furthest = 0
   let tried = 0
   for (const chosen of combinations(senders, summaries)) {
-    if (++tried > combinationsMax) break
+    if (++tried > combinationsMax) {
+      // Which ends fit is not known then: any may.
+      for (const summary of summaries.flat()) used.add(summary)
+      break
+    }
     let masks: readonly QuirkMask[] = [[...chosen.values()].reduce((mask, summary) => mask | summary.quirks, 0)]
     let reached = 0
+    const receivers: Summary[] = []
     for (const pairing of pairings) {
       const own = chosen.get(pairing.receiver)
       const options: QuirkMask[] = []
-      for (const receiver of own === undefined ? (summaries[pairing.receiver] ?? []) : [own])
-        for (const price of priceOf(automaton, allowed, pairing, receiver, chosen))
-          options.push(price | receiver.quirks)
+      for (const receiver of own === undefined ? (summaries[pairing.receiver] ?? []) : [own]) {
+        const prices = priceOf(automaton, allowed, pairing, receiver, chosen)
+        if (prices.length > 0) receivers.push(receiver)
+        for (const price of prices) options.push(price | receiver.quirks)
+      }
       masks = merge(masks, options)
       if (masks.length === 0) break
       reached += 1
     }
     furthest = Math.max(furthest, reached)
+    if (masks.length > 0) for (const one of [...chosen.values(), ...receivers]) used.add(one)
     found.push(...masks)
   }
   if (found.length > 0) return { fits: true, masks: smallest(found) }

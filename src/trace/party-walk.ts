@@ -4,6 +4,7 @@
  * prefix, and what the last set could have gone on with is what was allowed next.
  */
 import { ConfigurationSet, flag, type Configuration } from './configuration.ts'
+import type { CommonEdges } from './common-edges.ts'
 import type { LazyAutomaton, QuirkMask } from './lazy-automaton.ts'
 import type { CommandObservation, Observation, Observations } from './observation.ts'
 import type { StartOptions } from './scenario.ts'
@@ -64,6 +65,7 @@ const close = (
   walk: Walk,
   start: Iterable<Configuration>,
   commands: readonly CommandObservation[],
+  common?: CommonEdges,
 ): ConfigurationSet => {
   const closed = new ConfigurationSet()
   const open = new ByLength()
@@ -73,10 +75,15 @@ const close = (
     if (!closed.add(one)) continue
     if (closed.size > configurationsMax)
       throw new TooManyConfigurationsError(`expected at most ${configurationsMax} configurations, found more`)
-    for (const next of walk.silentSteps(one, command)) open.push(next)
+    const follow = (next: Configuration): void => {
+      common?.follow(one, next)
+      open.push(next)
+    }
+    for (const next of walk.silentSteps(one, command)) follow(next)
     if (command !== undefined && (one.flags & flag.done) === 0)
-      for (const effect of walk.effects(one, command)) open.push({ ...effect, flags: effect.flags | flag.done })
+      for (const effect of walk.effects(one, command)) follow({ ...effect, flags: effect.flags | flag.done })
   }
+  common?.settle(closed)
   return closed
 }
 
@@ -121,18 +128,22 @@ const noLines: ReadonlySet<number> = new Set()
 
 const isReady = (one: Configuration): boolean => one.pending.length === 0
 
-/** Walks along one party's lines. `allowed` are the quirks that may be used, `runLines` the runs to remember. */
+/**
+ * Walks along one party's lines. `allowed` are the quirks that may be used, `runLines` the runs to remember; what all
+ * explanations have in common is noted where somebody wants to know.
+ */
 export const walkParty = (
   automaton: LazyAutomaton,
   start: StartOptions,
   observations: Observations,
   allowed: QuirkMask,
   runLines: ReadonlySet<number> = noLines,
+  common?: CommonEdges,
 ): PartyOutcome => {
   const walk = new Walk(automaton, allowed, runLines)
   const open: CommandObservation[] = []
   let current: ConfigurationSet = new ConfigurationSet()
-  current.add({
+  const first: Configuration = {
     node: automaton.initial(start),
     previous: undefined,
     pending: [],
@@ -140,7 +151,9 @@ export const walkParty = (
     run: undefined,
     quirks: 0,
     trail: undefined,
-  })
+  }
+  current.add(first)
+  common?.begin(first)
   let acceptedThrough = 0
   let closed: ConfigurationSet | undefined
   for (const one of observations.list) {
@@ -152,22 +165,27 @@ export const walkParty = (
       continue
     }
     walk.line = one.line
-    closed ??= close(walk, current, open)
+    closed ??= close(walk, current, open, common)
     const next = new ConfigurationSet()
+    const arrive = (from: Configuration, to: Configuration): void => {
+      common?.follow(from, to)
+      next.add(to)
+    }
     if (one.kind === 'event') {
       for (const before of closed) {
         const after = walk.see(before, one.event)
-        if (after !== undefined) next.add(after)
+        if (after !== undefined) arrive(before, after)
       }
     } else if (one.command === open[0]) {
       for (const before of closed) {
         const after = walk.replied(before)
-        if (after !== undefined) next.add(after)
+        if (after !== undefined) arrive(before, after)
       }
     } else {
       // An out-of-band command overtakes the one before it.
-      for (const before of closed) for (const after of walk.effects(before, one.command)) next.add(after)
+      for (const before of closed) for (const after of walk.effects(before, one.command)) arrive(before, after)
     }
+    common?.settle(next)
     if (next.size === 0)
       return {
         accepted: false,
@@ -185,5 +203,5 @@ export const walkParty = (
     acceptedThrough = one.line
   }
   walk.line = observations.lineLast + 1
-  return { accepted: true, final: [...close(walk, current, open)] }
+  return { accepted: true, final: [...close(walk, current, open, common)] }
 }

@@ -63,7 +63,20 @@ export const renderVerdict = (verdict: Verdict): string => {
 /** The verdicts in the order in which a summary lists them. */
 const verdictNames: readonly VerdictName[] = ['conforms', 'conforms-with-quirks', 'rejected', 'not-covered']
 
-/** Counts of many verdicts: one line a verdict, then one a quirk. */
+/** The scenarios that were not judged, by the reason. */
+const notCovered = (verdicts: readonly Verdict[]): readonly string[] => {
+  const byReason = new Map<string, string[]>()
+  for (const verdict of verdicts) {
+    if (verdict.verdict !== 'not-covered') continue
+    byReason.set(verdict.reason, [...(byReason.get(verdict.reason) ?? []), `${verdict.scenario} (${verdict.profile})`])
+  }
+  return [...byReason].flatMap(([reason, names]) => [
+    wrap(`not covered: ${reason}`, ''),
+    wrap(names.join(', '), '      '),
+  ])
+}
+
+/** Counts of many verdicts: one line a verdict, then one a quirk; then what was not judged, and why. */
 export const renderSummary = (verdicts: readonly Verdict[]): string => {
   const lines = [`${verdicts.length} scenarios`]
   for (const name of verdictNames) {
@@ -75,5 +88,6 @@ export const renderSummary = (verdicts: readonly Verdict[]): string => {
     if (verdict.verdict === 'conforms-with-quirks')
       for (const { id } of verdict.quirks) uses.set(id, (uses.get(id) ?? 0) + 1)
   for (const [id, count] of [...uses].sort(([, a], [, b]) => b - a)) lines.push(`${String(count).padStart(13)} ${id}`)
+  lines.push(...notCovered(verdicts))
   return `${lines.join('\n')}\n`
 }

@@ -1,12 +1,30 @@
 /** Recordings on disk, held against the charts: what `switchover replay` does. */
 import { Effect, Stream, type FileSystem, type Path } from 'effect'
 import { onePathAScenario, readScenario, type ReadError } from './scenario-files.ts'
+import type { Scenario } from './scenario.ts'
 import { validateScenario, type ValidateOptions } from './validate.ts'
 import type { Verdict } from './verdict.ts'
 
 /**
- * The verdicts on the scenarios to which the paths belong, one a scenario and in the order in which the scenarios are
- * first named. Any one of a scenario's files names it.
+ * The scenarios to which the paths belong, each with its verdict, one a scenario and in the order in which the scenarios
+ * are first named. Any one of a scenario's files names it.
+ */
+export const replayScenarios = (
+  paths: Iterable<string>,
+  options: ValidateOptions = {},
+): Stream.Stream<
+  { readonly scenario: Scenario; readonly verdict: Verdict },
+  ReadError,
+  FileSystem.FileSystem | Path.Path
+> =>
+  Stream.fromIterable(onePathAScenario(paths)).pipe(
+    Stream.mapEffect((path) =>
+      Effect.map(readScenario(path), (scenario) => ({ scenario, verdict: validateScenario(scenario, options) })),
+    ),
+  )
+
+/**
+ * The verdicts alone.
  *
  * @example
  * import { NodeServices } from '@effect/platform-node'
@@ -19,6 +37,4 @@ export const replayRecordings = (
   paths: Iterable<string>,
   options: ValidateOptions = {},
 ): Stream.Stream<Verdict, ReadError, FileSystem.FileSystem | Path.Path> =>
-  Stream.fromIterable(onePathAScenario(paths)).pipe(
-    Stream.mapEffect((path) => readScenario(path).pipe(Effect.map((scenario) => validateScenario(scenario, options)))),
-  )
+  Stream.map(replayScenarios(paths, options), ({ verdict }) => verdict)

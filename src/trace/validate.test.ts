@@ -174,5 +174,16 @@ t.test('what no chart models is said', async (t) => {
   const text = '{"t":0,"dir":"->","msg":null,"raw":"{"}'
   const garbled = makeScenario('b', [['src', Result.getOrThrow(parseRecording('b.src.jsonl', text))]])
   t.match(validateScenario(garbled), { verdict: 'not-covered', place: { line: 1 } })
-  t.equal(renderSummary([verdict, validateScenario(garbled)]), '2 scenarios\n      1 conforms\n      1 not-covered\n')
+  t.equal(
+    renderSummary([verdict, validateScenario(garbled)]),
+    [
+      '2 scenarios',
+      '      1 conforms',
+      '      1 not-covered',
+      'not covered: text was sent that is no JSON: one line can have several replies,',
+      'and they cannot be told apart',
+      '      b (2.11)',
+      '',
+    ].join('\n'),
+  )
 })

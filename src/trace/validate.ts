@@ -6,6 +6,7 @@ import { quirks as quirkTable, type QuirkId } from '../../machines/index.ts'
 import type { Trail } from './configuration.ts'
 import { uncovered } from './coverage.ts'
 import { automatonOf, type LazyAutomaton, type QuirkMask } from './lazy-automaton.ts'
+import { CommonEdges } from './common-edges.ts'
 import { observe } from './observation.ts'
 import { bits, choose, join, pair, runLinesOf, type ObservedParty, type Pairing } from './pairing.ts'
 import { inWords, walkParty, type PartyOutcome } from './party-walk.ts'
@@ -50,6 +51,22 @@ export class Explainer {
     return joint.fits
       ? { ok: true, quirks: joint.quirks }
       : { ok: false, rejection: this.mismatch(joint.pairing, joint.broken) }
+  }
+
+  /** The chart edges that every joint explanation with these quirks takes. */
+  provedEdges(allowed: QuirkMask): readonly string[] {
+    const common = this.parties.map(() => new CommonEdges())
+    const outcomes = this.parties.map(({ party, observations }, index) =>
+      walkParty(this.automaton, party.start, observations, allowed, runLinesOf(this.pairings, index), common[index]),
+    )
+    const joint = join(
+      this.automaton,
+      allowed,
+      outcomes.map((outcome) => (outcome.accepted ? outcome.final : [])),
+      this.pairings,
+    )
+    if (!joint.fits) return []
+    return [...new Set(common.flatMap((edges, index) => edges.ofAll(joint.finals[index] ?? [])))]
   }
 
   /** Where the explanation ends without one quirk. */
@@ -156,4 +173,18 @@ export const verdictOf = (explainer: Explainer, scenario: Scenario, options: Val
   }
   if (uses.length !== bits(explained.quirks)) throw new Error('expected a name for every quirk, found one without')
   return { ...judged, verdict: 'conforms-with-quirks', quirks: uses }
+}
+
+/**
+ * The edges of the charts that a scenario proves, as text: those that every explanation of it takes, with no other quirks
+ * than its verdict names. None of a scenario that is rejected or not covered.
+ *
+ * @example
+ * provedEdges(scenario) // ['outgoing: none --migrate [migrateAllowed]--> setup.connecting', ...]
+ */
+export const provedEdges = (scenario: Scenario, verdict: Verdict = validateScenario(scenario)): readonly string[] => {
+  if (verdict.verdict === 'rejected' || verdict.verdict === 'not-covered') return []
+  const quirks = verdict.verdict === 'conforms' ? [] : verdict.quirks.map(({ id }) => id)
+  const explainer = new Explainer(scenario)
+  return explainer.provedEdges(explainer.automaton.maskOf(quirks))
 }

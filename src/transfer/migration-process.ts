@@ -17,6 +17,8 @@ import {
   type CoreOutput,
   type CoreState,
   type Fact,
+  type GuestNews,
+  type HostNews,
   type IncomingNews,
   type Intent,
   type ManagerEvent,
@@ -104,10 +106,8 @@ export interface MigrationProcess {
   readonly address: Effect.Effect<string>
   /** Ends when `quit` was accepted. */
   readonly ended: Effect.Effect<void>
-  /** Tells the core something the guest did. */
-  readonly guestFact: (
-    type: 'guest.shutdown' | 'guest.suspended' | 'guest.wakeup' | 'guest.io-error',
-  ) => Effect.Effect<void>
+  /** Tells the core something the guest did, or that the process is told to end by a signal. */
+  readonly guestFact: (type: GuestNews['type'] | HostNews['type']) => Effect.Effect<void>
 }
 
 type Job = {
@@ -145,6 +145,13 @@ interface IncomingRun {
 
 /** How long a destination that has loaded everything may take to take over, before it is asked on another channel. */
 const VERDICT_PATIENCE = '10 seconds'
+
+/** Quirk h10: nobody listens to what comes back, so that all is well when the last byte is written. */
+const unheard = (connection: Connection): Connection => ({
+  ...connection,
+  returnPath: false,
+  finished: Effect.void,
+})
 
 const randomIdentity = (): Uint8Array => crypto.getRandomValues(new Uint8Array(IDENTITY_BYTES))
 
@@ -244,7 +251,9 @@ export const makeMigrationProcess = (
         yield* beside(
           run.scope,
           transport.connect(intent.uri, { returnPath: intent.returnPath, ...tls }).pipe(
-            Effect.map((connection) => {
+            Effect.map((opened) => {
+              const isUnheard = options.quirks?.includes('h10') === true && !intent.returnPath
+              const connection = isUnheard ? unheard(opened) : opened
               run.connection = connection
               tell({ type: 'outgoing.connected', returnPath: connection.returnPath, run: run.number })
             }),
@@ -486,6 +495,9 @@ export const makeMigrationProcess = (
           return guest.stop
         case 'start-guest':
           return guest.start
+        case 'reset-guest':
+          // A state that the guest had itself, so it takes it.
+          return Effect.ignore(guest.loadState(firstState))
         case 'throttle-guest':
           return guest.throttle(intent.percentage)
         case 'acquire-images':
@@ -564,6 +576,7 @@ export const makeMigrationProcess = (
       if (job.input.type === 'fact' && job.answer !== undefined) yield* Deferred.succeed(job.answer, undefined)
     })
 
+    const firstState = yield* guest.saveState
     if (options.incoming === undefined && options.autostart !== false) yield* guest.start
     yield* Effect.forkScoped(Effect.forever(takeJob))
     // However the process ends, nothing of a run is left behind.

@@ -1,6 +1,7 @@
 /** The commands of the monitor that a migration meets: the guest's run state, and the process. */
 import { incomingStatus, isColoBroken, runState, type CoreState } from '../core-state.ts'
-import { accepts } from '../decide.ts'
+import { accepts, decide, type Step } from '../decide.ts'
+import type { CoreOutput, ShutdownReason } from '../output.ts'
 import * as wording from '../wording.ts'
 import { done, refused, replied, type Command, type CommandTable } from './call.ts'
 
@@ -25,18 +26,52 @@ const queryStatus: Command = (state) => {
   return replied(state, { running: status === 'running', singlestep: false, status })
 }
 
-/** 2.11 does not say why. */
-const shutdownData = (state: CoreState) =>
-  state.profile === '7.2' ? { guest: false, reason: 'host-qmp-quit' as const } : { guest: false }
+/** SHUTDOWN; 2.11 does not say why. */
+const shutdown = (state: CoreState, reason: ShutdownReason): CoreOutput => {
+  const guest = reason === 'guest-shutdown'
+  return { type: 'event', event: { event: 'SHUTDOWN', data: state.profile === '7.2' ? { guest, reason } : { guest } } }
+}
 
-const quit: Command = (state) => [
+const ends: CoreOutput = { type: 'intent', intent: { type: 'quit' } }
+
+const quit: Command = (state) => [state, [shutdown(state, 'host-qmp-quit'), ends, { type: 'reply', value: {} }]]
+
+/** Somebody tells the process to end from outside, or the guest has shut down: it is said before anything comes of it. */
+export const takeShutdownFact = (
+  state: CoreState,
+  type: 'guest.shutdown' | 'host.signal',
+  nowMillis: number,
+): Step | undefined => {
+  if (type === 'host.signal') return [state, [shutdown(state, 'host-signal'), ends]]
+  if (!accepts(state, { type })) return undefined
+  const [next, outputs] = decide(state, { type }, nowMillis)
+  return [next, [shutdown(state, 'guest-shutdown'), ...outputs]]
+}
+
+/** The power button is pressed. No guest of ours looks at it, as none does that has no ACPI. */
+const powerDown: Command = (state) => [
   state,
   [
-    { type: 'event', event: { event: 'SHUTDOWN', data: shutdownData(state) } },
-    { type: 'intent', intent: { type: 'quit' } },
+    { type: 'event', event: { event: 'POWERDOWN' } },
     { type: 'reply', value: {} },
   ],
 ]
+
+/** The guest begins anew. One that has been stopped is then as one that was never started. */
+const reset: Command = (state, _given, nowMillis) => {
+  const event = { type: 'system_reset' } as const
+  const [next, outputs] = accepts(state, event) ? decide(state, event, nowMillis) : ([state, []] as const)
+  const data = state.profile === '7.2' ? { guest: false, reason: 'host-qmp-system-reset' as const } : { guest: false }
+  return [
+    next,
+    [
+      { type: 'intent', intent: { type: 'reset-guest' } },
+      { type: 'event', event: { event: 'RESET', data } },
+      ...outputs,
+      { type: 'reply', value: {} },
+    ],
+  ]
+}
 
 /** No guest of ours has a SPICE display, which is what QEMU without one says. The ports are never looked at then. */
 const clientMigrateInfo: Command = (state, given) =>
@@ -50,5 +85,7 @@ export const guestCommands: CommandTable = {
   'query-status': queryStatus,
   stop,
   cont,
+  system_powerdown: powerDown,
+  system_reset: reset,
   quit,
 }
