@@ -167,6 +167,17 @@ t.test('a kill matrix, as one document or as a line a row', async (t) => {
     })
 })
 
+t.test('one counterexample in several forms', async (t) => {
+  const { items } = openFiles([
+    { name: 'pair.src.jsonl', text: '{"t":0,"dir":"<-","msg":{"event":"STOP"}}' },
+    { name: 'pair.itf.json', text: '{"vars":["x"],"states":[{"x":1}]}' },
+  ])
+  t.strictSame(
+    items.map(({ name }) => name),
+    ['pair (counterexample)', 'pair (trace)'],
+  )
+})
+
 t.test('what cannot be opened says what would have been', async (t) => {
   const broken = '{"t":0,"dir":"<-","msg":{"event":"STOP"}}\nnonsense'
   const { items, problems } = openFiles([

@@ -107,6 +107,21 @@ const looksLikeRecording = (text: string): boolean => {
   return isFields(value) && 'dir' in value && 'msg' in value
 }
 
+const kindWords: Readonly<Record<ViewItem['kind'], string>> = {
+  trace: 'trace',
+  variables: 'counterexample',
+  'state-graph': 'state graph',
+  'kill-matrix': 'kill matrix',
+}
+
+/** A counterexample is often written down in several forms under one name: the name then says which it is. */
+const withNamesApart = (items: readonly ViewItem[]): readonly ViewItem[] =>
+  items.map((item) =>
+    items.some((other) => other !== item && other.name === item.name)
+      ? { ...item, name: `${item.name} (${kindWords[item.kind]})` }
+      : item,
+  )
+
 /** Opens files; those that belong to one scenario together. */
 export const openFiles = (files: readonly ViewFile[]): Opened => {
   const items: ViewItem[] = []
@@ -147,5 +162,5 @@ export const openFiles = (files: readonly ViewFile[]): Opened => {
     const parsed = meta === undefined ? undefined : parseMeta(meta)
     items.push({ name, kind: 'trace', scenario: makeScenario(name, recordings, parsed), memory })
   }
-  return { items, problems }
+  return { items: withNamesApart(items), problems }
 }
