@@ -11,6 +11,7 @@ import {
   findQuirk,
   follow,
   formatToken,
+  graphStatesMax,
   itf,
   lassoTrail,
   leadsTo,
@@ -22,6 +23,7 @@ import {
   quirksAndProfiles,
   sequence,
   SettingsError,
+  stateGraphFile,
   testFile,
   trailOf,
   violationTrail,
@@ -51,6 +53,7 @@ interface Options {
   readonly statesMax: number
   readonly format: Format
   readonly out: Option.Option<string>
+  readonly graph: Option.Option<string>
   readonly replay: Option.Option<string>
   readonly eachQuirk: boolean
   readonly json: boolean
@@ -168,7 +171,7 @@ const exploreOne = Effect.fn('explore.one')(function* (settings: ModelSettings, 
       ...(options.property.length === 0 ? {} : { only: options.property }),
       statesMax: options.statesMax,
       goesOn: options.goOn,
-      keepsEdges: hasClaims,
+      keepsEdges: hasClaims || Option.isSome(options.graph),
     }),
   )
   const hasLiveness = hasClaims && found.complete
@@ -217,6 +220,11 @@ const exploreOne = Effect.fn('explore.one')(function* (settings: ModelSettings, 
   }
   const directory = Option.getOrUndefined(options.out)
   if (directory !== undefined) for (const trail of trails) yield* writeAll(directory, trail, settings)
+  if (Option.isSome(options.graph)) {
+    writeFileSync(options.graph.value, `${JSON.stringify(stateGraphFile(found.graph))}\n`)
+    if (found.states > graphStatesMax)
+      yield* Console.error(`${options.graph.value}: the first ${graphStatesMax} of ${found.states} states`)
+  }
   const unseen = found.complete ? found.unseen : []
   if (trails.length > 0)
     return yield* new Failure({ reason: `${trails.length} ${trails.length === 1 ? 'claim is' : 'claims are'} broken` })
@@ -316,6 +324,10 @@ export const exploreCommand = Command.make(
     ),
     out: Flag.String('out').pipe(
       Flag.withDescription('writes every counterexample into this directory, in all formats'),
+      Flag.optional,
+    ),
+    graph: Flag.String('graph').pipe(
+      Flag.withDescription('writes the states and the steps between them to this file, for switchover view'),
       Flag.optional,
     ),
     replay: Flag.String('replay').pipe(Flag.withDescription('a token that was printed before'), Flag.optional),

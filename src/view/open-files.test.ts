@@ -155,6 +155,19 @@ t.test('a state graph, and a shortest way through it', async (t) => {
   t.equal(shortestPath({ ...item.graph, edges: [] }, 2), undefined)
 })
 
+t.test('the graph that an exploration writes', async (t) => {
+  const { explore, makeModel, stateGraphFile } = await import('../explore/index.ts')
+  const settings = { model: 'outgoing', profile: '2.11', quirks: [], options: {} } as const
+  const found = explore(makeModel(settings), { keepsEdges: true })
+  const item = openOne('outgoing.json', JSON.stringify(stateGraphFile(found.graph)))
+  if (item.kind !== 'state-graph') throw new Error(`expected a state graph, found a ${item.kind}`)
+  t.equal(item.graph.states.length, found.states)
+  t.equal(item.graph.edges.length, found.transitions)
+  const at = item.graph.variables.findIndex((name) => name.endsWith('outgoing'))
+  t.equal(item.graph.states[0]?.values[at], 'none')
+  t.ok(item.graph.states.some(({ values }) => values[at]?.startsWith('completed')))
+})
+
 t.test('a kill matrix, as one document or as a line a row', async (t) => {
   const rows = [
     { mutant: 'A1', title: 'no compare-and-swap', kills: ['I10', 'I5'], missed: [] },

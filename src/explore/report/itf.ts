@@ -14,7 +14,8 @@ export interface ItfTrace {
   readonly loop?: number
 }
 
-const stateOf = (world: World, state: WorldState, index: number, action: string): Record<string, unknown> => {
+/** Where everything is in a state, by name: the charts of each party, what they remember, the variables of the world. */
+export const namedValues = (world: World, state: WorldState): Readonly<Record<string, unknown>> => {
   const parties = world.parties.flatMap(({ party, table }, place): readonly (readonly [string, unknown])[] => {
     const at = state.parties[place]!
     return [
@@ -29,8 +30,13 @@ const stateOf = (world: World, state: WorldState, index: number, action: string)
     ]
   })
   const variables = world.variables.map(({ name, values }, place) => [name, values[state.values[place]!]])
-  return { '#meta': { index, action }, ...Object.fromEntries([...parties, ...variables]) }
+  return Object.fromEntries([...parties, ...variables])
 }
+
+const stateOf = (world: World, state: WorldState, index: number, action: string): Record<string, unknown> => ({
+  '#meta': { index, action },
+  ...namedValues(world, state),
+})
 
 /** The trace. The action that led to a state stands in its `#meta`. */
 export const itf = ({ world, steps, loop, property }: Trail): ItfTrace => {

@@ -1,9 +1,12 @@
 /**
- * What an explorer has visited: states with their variables, and the steps between them.
+ * What an explorer has visited: states with their variables, and the steps between them. `switchover explore --graph` tells
+ * names and values once and then by their number; a graph that somebody writes by hand may name them in place.
  *
  * ```
- * {"states": [{"id": 0, "values": {"outgoing": "none", "guest": "running"}}, ...],
- *  "edges": [{"from": 0, "to": 1, "event": "migrate"}, ...], "initial": [0]}
+ * {"variables": ["outgoing"], "values": ["none", "setup"], "states": [[0], [1]],
+ *  "events": ["migrate"], "edges": [[0, 1, 0]], "initial": [0]}
+ * {"states": [{"id": "a", "values": {"outgoing": "none"}}, ...],
+ *  "edges": [{"from": "a", "to": "b", "event": "migrate"}, ...], "initial": ["a"]}
  * ```
  */
 import { valueInWords } from './itf.ts'
@@ -35,8 +38,30 @@ const valuesOf = (state: Fields): Fields => {
   return { state: label ?? id }
 }
 
+const listIn = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
+
+/** The compact form. */
+const readNumbered = (document: Fields): StateGraph => {
+  const values = listIn(document['values']).map(valueInWords)
+  const events = listIn(document['events']).map(String)
+  const states = listIn(document['states']).map((state, index) => ({
+    id: String(index),
+    values: listIn(state).map((number) => values[Number(number)] ?? ''),
+  }))
+  return {
+    variables: listIn(document['variables']).map(String),
+    states,
+    edges: listIn(document['edges'])
+      .map(listIn)
+      .map(([from, to, event]) => ({ from: Number(from), to: Number(to), event: events[Number(event)] ?? '' }))
+      .filter(({ from, to }) => states[from] !== undefined && states[to] !== undefined),
+    initial: listIn(document['initial']).map(Number),
+  }
+}
+
 /** Reads a state graph; a step from or to a state that is not listed is left out. */
 export const readStateGraph = (document: Fields): StateGraph => {
+  if (Array.isArray(document['variables'])) return readNumbered(document)
   const states = (Array.isArray(document['states']) ? document['states'] : []).filter(isFields)
   const variables = [...new Set(states.flatMap((state) => Object.keys(valuesOf(state))))]
   const indexOf = new Map(states.map((state, index) => [String(state['id'] ?? index), index]))

@@ -68,6 +68,8 @@ export const GraphPage = () => {
   const found = useMemo(() => (graph === undefined ? [] : matching(graph, query)), [graph, query])
   const chosen = graph?.states.findIndex(({ id }) => id === selection.value) ?? -1
   const at = chosen >= 0 ? chosen : (graph?.initial[0] ?? 0)
+  // A result is told by what differs from the start: the whole of it stands beside the list.
+  const start = graph?.initial[0] ?? 0
   const path = useMemo(() => (graph === undefined ? undefined : shortestPath(graph, at)), [graph, at])
   if (graph === undefined) return null
   return (
@@ -91,7 +93,12 @@ export const GraphPage = () => {
           {found.slice(0, RESULTS_MAX).map((index) => (
             <li class={index === at ? 'selected' : ''}>
               <button type="button" onClick={() => (selection.value = graph.states[index]?.id)}>
-                <span class="badge">{graph.states[index]?.id}</span> <Values graph={graph} index={index} />
+                <span class="badge">{graph.states[index]?.id}</span>{' '}
+                {index === start ? (
+                  <span class="muted">the start</span>
+                ) : (
+                  <Values graph={graph} index={index} before={start} />
+                )}
               </button>
             </li>
           ))}
@@ -99,6 +106,11 @@ export const GraphPage = () => {
       </section>
       <section class="graph-state details" aria-label="The state">
         <h2>State {graph.states[at]?.id}</h2>
+        <h3>From here</h3>
+        <Steps graph={graph} edges={graph.edges.filter(({ from }) => from === at)} side="to" />
+        <h3>To here</h3>
+        <Steps graph={graph} edges={graph.edges.filter(({ to }) => to === at)} side="from" />
+        <h3>All of it</h3>
         <dl class="facts">
           {graph.variables.map((name, column) => (
             <>
@@ -107,10 +119,6 @@ export const GraphPage = () => {
             </>
           ))}
         </dl>
-        <h3>From here</h3>
-        <Steps graph={graph} edges={graph.edges.filter(({ from }) => from === at)} side="to" />
-        <h3>To here</h3>
-        <Steps graph={graph} edges={graph.edges.filter(({ to }) => to === at)} side="from" />
       </section>
       <section class="graph-path details" aria-label="A shortest way">
         <h2>A shortest way {path === undefined ? '' : `(${path.length} steps)`}</h2>
