@@ -26,6 +26,22 @@ export class PageSet {
     return (held & bit) !== 0
   }
 
+  delete(page: number): void {
+    const piece = this.#pieces.get(Math.floor(page / PIECE_PAGES))
+    const place = page % PIECE_PAGES
+    if (piece !== undefined) piece[place >> 3]! &= ~(1 << (place & 7))
+  }
+
+  /** Bit i of the result is page i, for the first `pages` of them; whole 8-byte words, as the return path has bitmaps. */
+  bitmap(pages: number): Uint8Array {
+    const bitmap = new Uint8Array(Math.ceil(pages / 64) * 8)
+    for (const [number, piece] of this.#pieces) {
+      const at = number * (PIECE_PAGES / 8)
+      if (at < bitmap.length) bitmap.set(piece.subarray(0, bitmap.length - at), at)
+    }
+    return bitmap
+  }
+
   has(page: number): boolean {
     const piece = this.#pieces.get(Math.floor(page / PIECE_PAGES))
     const place = page % PIECE_PAGES

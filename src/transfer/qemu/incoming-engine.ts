@@ -4,22 +4,24 @@
  * differs is the peer: QEMU's devices are bytes that nobody here can read, their end is where the description says, and
  * nothing asks before the end mark whether all is loaded.
  *
- *   header  [OPEN_RP PING]  block list  rounds of pages  devices EOF description  ->  SHUT 0, where it can be sent
+ *   precopy   header  [OPEN_RP PING]  block list  rounds of pages  devices EOF description  ->  SHUT 0
+ *   postcopy  ... ADVISE ... rounds of pages  DISCARD  { LISTEN devices PING RUN }  -> requests  pages  EOF  -> SHUT 0
  */
 import { ChannelError, type ByteLink } from '../../channel/byte-link.ts'
 import {
   MigrationDecoder,
   pageApplier,
   RECORD_BYTES_MAX,
-  silentSink,
   StreamError,
   teeSink,
+  returnPathBytes,
   writeReturnPath,
   type BarrierParty,
   type Command,
   type Configuration,
   type MultifdMethodName,
   type MultifdSink,
+  type PageSink,
   type PageStore,
   type RamBlock,
   type ReturnPathMessage,
@@ -27,9 +29,11 @@ import {
   type StreamSink,
 } from '../../wire/index.ts'
 import { multifdDecompressor, pageInflater } from '../../wire/compression.ts'
-import { IDENTITY_BYTES, runStateOf, type DeviceState } from '../dialect.ts'
+import { IDENTITY_BYTES, runStateOf } from '../dialect.ts'
 import type { IncomingOrder, IncomingReport, Wait } from '../order.ts'
 import { opaqueState } from './opaque-state.ts'
+import { PostcopyPages } from './postcopy-pages.ts'
+import { PreemptChannel } from './preempt-channel.ts'
 
 /** Where a guest's memory is put. The block list comes before any page. */
 export interface CapturedMemory extends PageStore {
@@ -46,6 +50,10 @@ export interface QemuIncomingOptions {
   /** Channels of multifd that come beside the main one, and how their pages are compressed. Default none. */
   readonly channels?: number
   readonly method?: MultifdMethodName
+  /** Postcopy sends the pages that are asked for on a connection of their own, the second: `postcopy-preempt`. */
+  readonly preempt?: boolean
+  /** Missing pages to ask for when postcopy runs the guest, as a guest would that runs on. Default none: all come anyway. */
+  readonly pageRequests?: number
   /** Hears what the stream tells, before memory does: for a summary, or a recording of what was told. */
   readonly listener?: Partial<StreamSink>
   /** The last answer is in the channel, or there is none: a process that ends before has not told the source. */
@@ -58,8 +66,8 @@ export interface QemuIncomingOptions {
 const READ_BYTES = 256 * 1024
 /** Bytes of the main stream handled in one step before other things get their turn. */
 const STEP_BYTES_MAX = 8 * 1024 * 1024
-/** Bytes of answers that may wait for the link. */
-const ANSWER_BYTES_MAX = 64 * 1024
+/** Room for answers that wait for the link; a bitmap may need more, once for each block. */
+const ANSWER_BYTES = 64 * 1024
 
 /** One connection of the migration, and what has been read from it and not used. */
 interface Input {
@@ -76,15 +84,20 @@ export class QemuIncomingEngine {
   readonly #tap: QemuIncomingOptions['tap']
   readonly #over: () => void
   readonly #decoder: MigrationDecoder
-  readonly #answers = new Uint8Array(ANSWER_BYTES_MAX)
+  #answers = new Uint8Array(ANSWER_BYTES)
   #answersEnd = 0
   #main: Input | undefined
   readonly #channels: Input[] = []
   readonly #channelsWanted: number
+  readonly #pages = new PostcopyPages()
+  readonly #pageRequests: number
+  #preempt: PreemptChannel | undefined
+  readonly #wantsPreempt: boolean
   #canAnswer = false
   #received = 0
   #devices: Uint8Array = new Uint8Array(0)
   #runState = 'running'
+  #postcopy: 'none' | 'discarding' | 'listening' | 'running' = 'none'
   #phase: 'loading' | 'ended' | 'failed' | 'closing' | 'over' = 'loading'
 
   constructor(options: QemuIncomingOptions) {
@@ -93,18 +106,21 @@ export class QemuIncomingEngine {
     this.#tap = options.tap
     this.#over = options.over ?? ((): void => {})
     this.#channelsWanted = options.channels ?? 0
+    this.#wantsPreempt = options.preempt === true
+    this.#pageRequests = options.pageRequests ?? 0
     const channel = (): MultifdSink => ({
       init: () => {},
       packet: () => {},
       page: (block, offset, bytes, at) => this.#memory.write(block, offset, bytes, at),
     })
     this.#decoder = new MigrationDecoder(
-      teeSink(options.listener ?? {}, {
-        ...silentSink,
-        ...pageApplier(this.#memory, (at) => this.#decoder.main.offsetOf(at), pageInflater()),
+      teeSink(options.listener ?? {}, this.#pages.sink, {
+        ...this.#applier((at) => this.#decoder.main.offsetOf(at)),
         header: (configuration) => this.#identify(configuration),
         ramBlocks: (blocks) => this.#memory.create(blocks),
         command: (command) => this.#obey(command),
+        packageDevices: (bytes) => (this.#devices = bytes),
+        packageEnd: () => this.#ask(),
         device: (section, payload) => this.#takeDevice(section, payload),
         deviceTail: (bytes) => (this.#devices = bytes),
         end: () => this.#end(),
@@ -159,7 +175,17 @@ export class QemuIncomingEngine {
     }
   }
 
+  #applier(offsetOf: (at: number) => number): PageSink {
+    return pageApplier(this.#memory, offsetOf, pageInflater())
+  }
+
   #addChannel(link: ByteLink): void {
+    if (this.#wantsPreempt) {
+      this.#preempt ??= new PreemptChannel(link, this.#decoder.main.table, (offsetOf) =>
+        teeSink(this.#pages.sink, this.#applier(offsetOf)),
+      )
+      return
+    }
     if (this.#channels.length < this.#channelsWanted) this.#channels.push(input(this.#channels.length, link))
   }
 
@@ -195,6 +221,7 @@ export class QemuIncomingEngine {
     while (this.#received - before < STEP_BYTES_MAX) {
       let progress = false
       for (const each of [main, ...this.#channels]) progress = this.#pump(each) || progress
+      progress = this.#pumpPreempt() || progress
       if (!this.#flush(main.link)) return { kind: 'link' }
       if (this.#hasEnded()) return { kind: 'order' }
       if (!progress) {
@@ -224,6 +251,12 @@ export class QemuIncomingEngine {
     return true
   }
 
+  #pumpPreempt(): boolean {
+    const count = this.#preempt?.read() ?? 0
+    this.#received += count
+    return count > 0
+  }
+
   #feed(from: Input): boolean {
     const used = this.#decoder.feed(from.party, from.buffer, 0, from.held)
     from.buffer.copyWithin(0, used, from.held)
@@ -242,7 +275,18 @@ export class QemuIncomingEngine {
   }
 
   #answer(message: ReturnPathMessage): void {
+    const room = this.#answersEnd + returnPathBytes(message)
+    if (room > this.#answers.length) {
+      const grown = new Uint8Array(room)
+      grown.set(this.#answers.subarray(0, this.#answersEnd))
+      this.#answers = grown
+    }
     this.#answersEnd = writeReturnPath(this.#answers, this.#answersEnd, message)
+  }
+
+  /** Missing pages that were asked for and have not come. */
+  get requestsOutstanding(): number {
+    return this.#pages.outstanding
   }
 
   /** Hands over answers; true when none is left. */
@@ -268,14 +312,53 @@ export class QemuIncomingEngine {
       case 'PING':
         if (this.#canAnswer) this.#answer({ name: 'PONG', value: command.value })
         break
+      case 'POSTCOPY_ADVISE':
+        this.#pages.advise()
+        this.#report({ type: 'incoming.advised' })
+        break
+      case 'POSTCOPY_RAM_DISCARD':
+        if (this.#postcopy === 'none') this.#report({ type: 'incoming.discarding' })
+        this.#postcopy = 'discarding'
+        this.#pages.discard(command.block, command.ranges)
+        break
+      case 'PACKAGED':
+        break
+      case 'POSTCOPY_LISTEN':
+        this.#postcopy = 'listening'
+        this.#report({ type: 'incoming.listening' })
+        break
+      case 'POSTCOPY_RUN':
+        this.#postcopy = 'running'
+        break
+      case 'RECV_BITMAP':
+        this.#answer({ name: 'RECV_BITMAP', block: command.block, bitmap: this.#pages.bitmap(command.block) })
+        break
+      case 'POSTCOPY_RESUME':
+        this.#answer({ name: 'RESUME_ACK', value: 1 })
+        this.#report({ type: 'incoming.recovered' })
+        this.#request()
+        break
       default:
         throw new StreamError(
           this.#decoder.main.itemOffset,
           `Received an unexpected command ${command.name}`,
-          'OPEN_RETURN_PATH or PING',
+          'a command of precopy or postcopy',
           command.name,
         )
     }
+  }
+
+  /** The package is here and its last command was to run the guest: what it would miss is asked for. */
+  #ask(): void {
+    if (this.#postcopy !== 'running') return
+    this.#report({ type: 'arrived', devices: [opaqueState(this.#devices)], runState: this.#runState })
+    this.#report({ type: 'incoming.running' })
+    this.#request()
+  }
+
+  #request(): void {
+    if (this.#pageRequests === 0) return
+    for (const request of this.#pages.requests(this.#pageRequests)) this.#answer(request)
   }
 
   #takeDevice(section: Section, payload: Uint8Array): void {
@@ -284,9 +367,10 @@ export class QemuIncomingEngine {
 
   #end(): void {
     this.#memory.flush()
-    const devices: readonly DeviceState[] = [opaqueState(this.#devices)]
     this.#report({ type: 'received', bytes: this.#received })
-    this.#report({ type: 'arrived', devices, runState: this.#runState })
+    if (this.#postcopy === 'none') {
+      this.#report({ type: 'arrived', devices: [opaqueState(this.#devices)], runState: this.#runState })
+    }
     this.#phase = 'ended'
     this.#report({ type: 'incoming.ended', running: this.#runState === 'running' })
   }

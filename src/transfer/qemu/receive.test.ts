@@ -9,6 +9,7 @@ import { incomingStatus } from '../../core/index.ts'
 import { hasZstd } from '../../wire/compression.ts'
 import type { StreamSink } from '../../wire/index.ts'
 import { temporaryDirectory } from '../testing/temporary.ts'
+import { within } from '../testing/watch.ts'
 import { startReceiver } from './testing/receiver.ts'
 import { memoryOf, missingQemu, startSource, untilStatus, writeWhileItMigrates } from './testing/source.ts'
 
@@ -92,4 +93,43 @@ const receive = (t: Test, way: Way) =>
 for (const way of ways)
   t.test(`live QEMU to us: ${way.name}`, { skip: missingQemu || way.skip || false }, (t) =>
     Effect.runPromise(receive(t, way)),
+  )
+
+const postcopy = (t: Test, preempt: boolean) =>
+  Effect.gen(function* () {
+    const capabilities = ['postcopy-ram', 'return-path', ...(preempt ? ['postcopy-preempt'] : [])]
+    const source = yield* startSource(capabilities, { 'max-bandwidth': 2 ** 17, 'max-postcopy-bandwidth': 2 ** 18 })
+    const uri = `unix:${join(yield* temporaryDirectory, 'stream.sock')}`
+    const seen: string[] = []
+    const receiver = yield* startReceiver(uri, {
+      preempt,
+      pageRequests: 6,
+      listener: { command: ({ name }) => void seen.push(name) },
+    })
+    yield* source.client.execute('migrate', { uri })
+    yield* within(
+      'the first pages',
+      Effect.gen(function* () {
+        for (;;) {
+          const { ram } = yield* source.client.execute('query-migrate')
+          if (Number(ram?.transferred ?? 0) > 30_000) return
+          yield* Effect.sleep('2 millis')
+        }
+      }),
+    )
+    yield* source.client.execute('migrate-start-postcopy')
+    yield* untilStatus(source, 'completed')
+    t.equal(incomingStatus(yield* receiver.ended), 'completed')
+    t.equal(Buffer.compare(receiver.memory.bytes.get('pc.ram') ?? new Uint8Array(0), memoryOf(source)), 0, 'memory')
+    t.match(seen.join(' '), /POSTCOPY_ADVISE .*POSTCOPY_RAM_DISCARD .*POSTCOPY_LISTEN .*POSTCOPY_RUN/)
+    const info = yield* source.client.execute('query-migrate')
+    t.ok(Number(info.ram?.['postcopy-requests'] ?? 0) > 0, `${info.ram?.['postcopy-requests']} requests were honoured`)
+    t.strictSame(receiver.statuses(), ['none', 'active', 'postcopy-active', 'completed'], 'as the charts have it')
+  }).pipe(Effect.scoped)
+
+for (const preempt of [false, true])
+  t.test(
+    `live QEMU to us: postcopy${preempt ? ', pages that are asked for on a channel of their own' : ''}`,
+    { skip: missingQemu },
+    (t) => Effect.runPromise(postcopy(t, preempt)),
   )

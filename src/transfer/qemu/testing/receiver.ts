@@ -51,6 +51,8 @@ export const startReceiver = (uri: string, options: Omit<QemuIncomingOptions, 'r
       guest,
       process,
       address: process.address,
+      /** The statuses that it has been in, in order. */
+      statuses: () => seen.history.map(incomingStatus).filter((status, index, all) => status !== all[index - 1]),
       /** The status in which the load ends. */
       ended: seen.until('the load to end', (state) => ['completed', 'failed'].includes(incomingStatus(state))),
     }
