@@ -17,7 +17,7 @@ t.setTimeout(110_000)
 if (missingQemu !== false) t.comment(`no live QEMU 7.2: ${missingQemu}`)
 
 /** Slow enough for a few rounds. */
-const SLOW = { 'max-bandwidth': 2 ** 20, 'downtime-limit': 1 }
+const SLOW = { 'max-bandwidth': 2 ** 19, 'downtime-limit': 1 }
 
 interface Way {
   readonly name: string

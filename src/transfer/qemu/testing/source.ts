@@ -30,7 +30,7 @@ export const startSource = (capabilities: readonly string[] = [], parameters: Re
     const source = yield* startQemuMachine({ machine: 'pc-i440fx-7.2', mebibytes: 4, qtest: true })
     yield* Effect.promise(async () => {
       const qtest = source.qtest()
-      await qtest.write(MEBIBYTE, noise(1, 24 * 4096))
+      await qtest.write(MEBIBYTE, noise(1, 8 * 4096))
       await qtest.write(2 * MEBIBYTE, Buffer.from('all work and no play '.repeat(3000)))
       await qtest.fill(3 * MEBIBYTE, 4096, 0x55)
     })
@@ -57,26 +57,29 @@ export const untilStatus = (machine: QemuMachine, wanted: string) =>
     }),
   )
 
-/** Writes to the guest in every round of its migration, until it stops before the switchover. */
+/** Rounds of a migration after which the guest is written to no more. */
+const ROUNDS = 4
+
+/** Writes to the guest without a pause for a few rounds of its migration, and waits until it stops before the switchover. */
 export const writeWhileItMigrates = (machine: QemuMachine) =>
   Effect.gen(function* () {
-    for (let round = 1; ; round++) {
-      for (;;) {
-        const info = yield* machine.client.execute('query-migrate')
-        if (info.status === 'pre-switchover') return
-        if (info.status === 'failed') return yield* Effect.fail(new Error(`failed: ${machine.stderr()}`))
-        if (round < 5 && Number(info.ram?.['dirty-sync-count'] ?? 0) >= round) break
-        yield* Effect.sleep('1 millis')
+    for (let batch = 1; ; batch++) {
+      const { status, ram } = yield* machine.client.execute('query-migrate')
+      if (status === 'pre-switchover') return
+      if (status === 'failed') return yield* Effect.fail(new Error(`failed: ${machine.stderr()}`))
+      if (Number(ram?.['dirty-sync-count'] ?? 0) > ROUNDS) {
+        yield* Effect.sleep('2 millis')
+        continue
       }
       yield* Effect.promise(async () => {
         const qtest = machine.qtest()
         for (let page = 0; page < 12; page++) {
-          const at = 2 * MEBIBYTE + page * 4096 + round * 100
-          await qtest.write(at, Uint8Array.of(round, page, 3))
-          await qtest.write(at + 2000, noise(round * 100 + page, 32))
+          const at = 2 * MEBIBYTE + page * 4096 + (batch % 16) * 100
+          await qtest.write(at, Uint8Array.of(batch, page, 3))
+          await qtest.write(at + 2000, noise(batch * 100 + page, 32))
         }
-        await qtest.write(MEBIBYTE, noise(round, 4096))
-        await qtest.fill(3 * MEBIBYTE, 4096, round % 2)
+        await qtest.write(MEBIBYTE, noise(batch, 4096))
+        await qtest.fill(3 * MEBIBYTE, 4096, batch % 2)
       })
     }
   }).pipe((writing) => within('pre-switchover', writing))
