@@ -18,7 +18,7 @@ const path = (relative: string): string => fileURLToPath(new URL(relative, impor
 
 /** Bundles the page from its sources. */
 export const buildBundle = async (): Promise<Bundle> => {
-  const { build } = await import('esbuild')
+  const { build, stop } = await import('esbuild')
   const { outputFiles } = await build({
     entryPoints: [path('./page/main.tsx')],
     bundle: true,
@@ -32,7 +32,7 @@ export const buildBundle = async (): Promise<Bundle> => {
     legalComments: 'none',
     logLevel: 'silent',
     define: { 'process.env.NODE_ENV': '"production"' },
-  })
+  }).finally(stop) // its process would otherwise stay for as long as this one
   const textOf = (extension: string) => outputFiles.find((file) => file.path.endsWith(extension))?.text ?? ''
   return { script: textOf('.js'), style: textOf('.css') }
 }
