@@ -1,45 +1,25 @@
 /**
- * Whole pages of a RAM block, copied out of it and into it. On Node that is `Buffer.copy`, which takes half the time of
- * `set` with a `subarray` a page and makes no object; it counts offsets modulo 2^32 without a word (Node 24), so that a
- * page from above 4 GiB would be put below it. Hence a block is looked at through windows of 1 GiB.
+ * Whole pages, copied out of guest memory and into it. Measured on Node 24, pages in DRAM, buffer in the cache: out of shared
+ * memory `Buffer.copy` takes 260 ns a page and `set` with a `subarray` 310; into it `set` takes 255 and `Buffer.copy` 300.
  */
-import { PAGE_BYTES, type RamBlock } from './ram-block.ts'
+import { PAGE_BYTES } from './ram-block.ts'
 
-const WINDOW_BYTES = 2 ** 30
+const copyRange = typeof Buffer === 'undefined' ? undefined : Buffer.prototype.copy
 
-/** Copies `source[from .. to)` to `target[at ..]`; all offsets below 2^32. */
-type Copy = (source: Uint8Array, target: Uint8Array, at: number, from: number, to: number) => void
+/** Node's `Buffer.copy` counts offsets modulo 2^32 without a word (Node 24): a page from above would come from below. */
+const COPY_BYTES_MAX = 2 ** 32
 
-const nodeCopy = typeof Buffer === 'undefined' ? undefined : Buffer.prototype.copy
+/**
+ * Copies the page at `offset` (bytes) of `memory`, which has it, to `target[at .. at + 4096)`, which is there. What a guest
+ * writes meanwhile may be in it in part.
+ */
+export function copyPageFrom(memory: Uint8Array, offset: number, target: Uint8Array, at: number): void {
+  if (copyRange !== undefined && offset + PAGE_BYTES <= COPY_BYTES_MAX)
+    copyRange.call(memory, target, at, offset, offset + PAGE_BYTES)
+  else target.set(memory.subarray(offset, offset + PAGE_BYTES), at)
+}
 
-/** What there is without Node. */
-export const copyBySubarray: Copy = (source, target, at, from, to) => target.set(source.subarray(from, to), at)
-
-const copyBytes: Copy =
-  nodeCopy === undefined
-    ? copyBySubarray
-    : (source, target, at, from, to) => void nodeCopy.call(source, target, at, from, to)
-
-/** See the head of this file. Offsets are bytes in the block, multiples of 4096; that the page lies in it is the caller's to check. */
-export class PageCopier {
-  readonly #windows: readonly Uint8Array[]
-
-  constructor({ bytes, usedLength }: RamBlock) {
-    this.#windows = Array.from({ length: Math.ceil(usedLength / WINDOW_BYTES) }, (_unused, index) =>
-      bytes.subarray(index * WINDOW_BYTES, (index + 1) * WINDOW_BYTES),
-    )
-  }
-
-  /** Copies the page at `offset` to `target[at .. at + 4096)`. */
-  read(offset: number, target: Uint8Array, at: number): void {
-    const window = Math.floor(offset / WINDOW_BYTES)
-    const from = offset - window * WINDOW_BYTES
-    copyBytes(this.#windows[window]!, target, at, from, from + PAGE_BYTES)
-  }
-
-  /** Copies `source[at .. at + 4096)` to the page at `offset`. */
-  write(offset: number, source: Uint8Array, at: number): void {
-    const window = Math.floor(offset / WINDOW_BYTES)
-    copyBytes(source, this.#windows[window]!, offset - window * WINDOW_BYTES, at, at + PAGE_BYTES)
-  }
+/** Copies `source[at .. at + 4096)` to the page at `offset` (bytes) of `memory`, which has it. */
+export function copyPageInto(memory: Uint8Array, offset: number, source: Uint8Array, at: number): void {
+  memory.set(source.subarray(at, at + PAGE_BYTES), offset)
 }

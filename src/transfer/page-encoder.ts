@@ -1,5 +1,5 @@
 /** Turns a page into the record that goes out for it: here is decided which kind of record that is. */
-import { PAGE_BYTES, PageCopier, zeroTester, type GuestMemory } from '../memory/index.ts'
+import { copyPageFrom, PAGE_BYTES, zeroTester, type GuestMemory } from '../memory/index.ts'
 import { RAM_PAGE, RAM_ZERO } from '../wire/index.ts'
 import type { OutputQueue } from './output-queue.ts'
 import type { RamSection } from './ram-section.ts'
@@ -11,7 +11,6 @@ export class PageEncoder {
   readonly #section: RamSection
   readonly #statistics: RamStatistics
   readonly #isZero: readonly ((offset: number) => boolean)[]
-  readonly #copiers: readonly PageCopier[]
 
   constructor(memory: GuestMemory, queue: OutputQueue, section: RamSection, statistics: RamStatistics) {
     this.#memory = memory
@@ -19,7 +18,6 @@ export class PageEncoder {
     this.#section = section
     this.#statistics = statistics
     this.#isZero = memory.blocks.map((block) => zeroTester(block.bytes))
-    this.#copiers = memory.blocks.map((block) => new PageCopier(block))
   }
 
   /** Puts the record of the page at `offset` (bytes) of a block into the queue, which has room for it. */
@@ -39,7 +37,7 @@ export class PageEncoder {
 
   #encodePlain(block: number, offset: number): void {
     this.#section.writeHead(block, offset, RAM_PAGE)
-    this.#copiers[block]!.read(offset, this.#queue.bytes, this.#queue.at)
+    copyPageFrom(this.#memory.blocks[block]!.bytes, offset, this.#queue.bytes, this.#queue.at)
     this.#queue.at += PAGE_BYTES
     this.#statistics.normal++
     this.#memory.fates?.add(block, offset / PAGE_BYTES, 'sent')

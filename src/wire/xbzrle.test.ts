@@ -1,7 +1,9 @@
 /** XBZRLE: deltas bring the old page to the new one, keep the format's rules, and a bad one touches nothing. */
 import * as fc from 'fast-check'
 import t from 'tap'
+import { makeXbzrleEncoder } from '../memory/xbzrle-kernel.ts'
 import { decodeXbzrle, encodeXbzrle } from './index.ts'
+import { encodeXbzrleByLoop } from './xbzrle.ts'
 
 const runs = fc.array(fc.record({ at: fc.nat(4095), length: fc.nat(300), value: fc.nat(255) }), { maxLength: 12 })
 
@@ -26,6 +28,60 @@ t.test('decode(encode(before, after)) on before is after', async (t) => {
       t.ok(page.subarray(0, 4096).every((byte) => byte === fill) && page.subarray(8192).every((byte) => byte === fill))
     }),
   )
+})
+
+/** Pages that differ everywhere and nowhere, in long runs and in single bytes, around every boundary of 16 and 64. */
+const changes = fc.array(
+  fc.record({
+    at: fc.oneof(
+      fc.nat(4095),
+      fc.nat(256),
+      fc.nat(64).map((back) => 4095 - back),
+    ),
+    length: fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 140 }), fc.integer({ min: 1, max: 4096 })),
+    step: fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 70 })),
+  }),
+  { maxLength: 40 },
+)
+
+t.test('the SIMD encoder writes what the plain one does, byte for byte, at every limit', async (t) => {
+  const kernel = makeXbzrleEncoder()!
+  let overflows = 0
+  fc.assert(
+    fc.property(changes, fc.oneof(fc.constant(4096), fc.nat(4096)), (list, limit) => {
+      const before = new Uint8Array(4096).map((_, index) => index)
+      const after = before.slice()
+      for (const { at, length, step } of list)
+        for (let index = at; index < Math.min(4096, at + length); index += step) after[index]! ^= 0x55
+      const [expected, found] = [new Uint8Array(4200), new Uint8Array(4200)]
+      const length = encodeXbzrleByLoop(before, 0, after, 0, expected, 7, limit)
+      if (length < 0) overflows++
+      const same = kernel(before, 0, after, 0, found, 7, limit) === length
+      // What a body that did not fit has left behind is nobody's business.
+      const end = 7 + Math.max(0, length)
+      return same && Buffer.compare(expected.subarray(0, end), found.subarray(0, end)) === 0
+    }),
+    { numRuns: 3000 },
+  )
+  t.ok(overflows > 30, `${overflows} did not fit`)
+})
+
+t.test('pages above 4 GiB are encoded from where they are', async (t) => {
+  const memory = new Uint8Array(new SharedArrayBuffer(2 ** 32 + 8192))
+  memory[2 ** 32 + 4096 + 5] = 9
+  const out = new Uint8Array(4096)
+  t.equal(encodeXbzrle(memory, 2 ** 32, memory, 2 ** 32 + 4096, out, 0), 3)
+  t.same([...out.subarray(0, 3)], [5, 1, 9])
+  t.equal(encodeXbzrle(memory, 0, memory, 4096, out, 0), 0, 'and nothing has slipped below')
+})
+
+t.test('a page that is not inside is refused', async (t) => {
+  const page = new Uint8Array(4096)
+  const out = new Uint8Array(4096)
+  for (const at of [-1, 1, Number.NaN]) {
+    t.throws(() => encodeXbzrle(page, at, page, 0, out, 0), RangeError)
+    t.throws(() => encodeXbzrle(page, 0, page, at, out, 0), RangeError)
+  }
 })
 
 t.test('a page of which everything, or every other byte, changed is not worth a delta', async (t) => {

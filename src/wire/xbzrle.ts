@@ -3,6 +3,7 @@
  * docs/xbzrle.txt and migration/xbzrle.c). A run length is a ULEB128 of one or two bytes; changed bytes travel as
  * they are, not as an exclusive-or; a run of unchanged bytes at the page's end is left out.
  */
+import { makeXbzrleEncoder, type XbzrleEncoder } from '../memory/xbzrle-kernel.ts'
 import { PAGE_BYTES } from './constants.ts'
 
 /** Why a body was refused, for the caller to put into its own error. */
@@ -121,7 +122,7 @@ function firstDifference(
 /**
  * Encode what changed from `before` to `after`, a page each, into `out` from `outAt`. Returns the bytes written: 0 if
  * the pages are equal, -1 if the body would exceed `limit` (at most 4096), in which case the page goes out plain.
- * Bodies are byte for byte those of QEMU's own encoder.
+ * Bodies are byte for byte those of QEMU's own encoder. Throws RangeError if a page does not lie inside its bytes.
  */
 export function encodeXbzrle(
   before: Uint8Array,
@@ -132,6 +133,22 @@ export function encodeXbzrle(
   outAt: number,
   limit: number = PAGE_BYTES,
 ): number {
+  requirePage(before, beforeAt)
+  requirePage(after, afterAt)
+  encoder ??= makeXbzrleEncoder() ?? encodeXbzrleByLoop
+  return encoder(before, beforeAt, after, afterAt, out, outAt, limit)
+}
+
+let encoder: XbzrleEncoder | undefined
+
+function requirePage(bytes: Uint8Array, at: number): void {
+  if (!(at >= 0 && at + PAGE_BYTES <= bytes.length)) {
+    throw new RangeError(`No page of ${PAGE_BYTES} bytes at ${at} of ${bytes.length} bytes`)
+  }
+}
+
+/** `encodeXbzrle` written out: what a host without WebAssembly SIMD uses, and what the kernel is compared with. */
+export const encodeXbzrleByLoop: XbzrleEncoder = (before, beforeAt, after, afterAt, out, outAt, limit) => {
   const beforeWords = pageWords(before, beforeAt)
   const afterWords = pageWords(after, afterAt)
   const bound = outAt + Math.min(limit, PAGE_BYTES)

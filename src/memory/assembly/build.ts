@@ -1,0 +1,36 @@
+/**
+ * Compiles the kernels of this folder: `npm run kernels` writes the module into a source file, so that neither running nor
+ * packing the library takes the compiler. A test compares the two.
+ */
+import { writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { main } from 'assemblyscript/asc'
+
+const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url))
+
+const OPTIONS = '-O3 --noAssert --runtime stub --importMemory --enable simd --enable bulk-memory'.split(' ')
+
+/** Where the module goes. */
+export const binaryPath = path('../xbzrle-binary.ts')
+
+/** What belongs there. @throws Error with what the compiler says. */
+export const compileKernels = async (): Promise<string> => {
+  let binary: Uint8Array = new Uint8Array()
+  const source = ['xbzrle.ts', '--baseDir', path('.'), '--outFile', 'kernels.wasm']
+  const { error, stderr } = await main([...source, ...OPTIONS], {
+    writeFile: (_name, contents) => {
+      if (typeof contents !== 'string') binary = contents
+    },
+  })
+  if (error !== null) throw new Error(`asc: ${stderr.toString()}`, { cause: error })
+  const text = Buffer.from(binary).toString('base64')
+  const lines = text.match(/.{1,110}/g)?.map((line) => `  '${line}'`) ?? []
+  return [
+    '/** The module of `assembly/xbzrle.ts`, in base64. Made by `npm run kernels`. */',
+    'export const xbzrleBinary =',
+    `${lines.join(' +\n')}`,
+    '',
+  ].join('\n')
+}
+
+if (import.meta.main) writeFileSync(binaryPath, await compileKernels())
