@@ -2,6 +2,7 @@
 
 import type { Contender } from './contender.ts'
 import { double } from './double.ts'
+import { kernels } from './kernels.ts'
 import { stream } from './stream.ts'
 import { tls } from './tls.ts'
 import { transfer } from './transfer.ts'
@@ -10,8 +11,10 @@ export interface Benchmark {
   readonly name: string
   /** One line for `--help`. */
   readonly summary: string
+  /** Guest RAM unless told otherwise, as `--size` takes it; 1G where it is left out. */
+  readonly size?: string
   /** In the order in which they run and are printed. */
   readonly contenders: readonly Contender[]
 }
 
-export const benchmarks: readonly Benchmark[] = [transfer, stream, tls, double]
+export const benchmarks: readonly Benchmark[] = [transfer, stream, tls, kernels, double]

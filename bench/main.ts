@@ -10,13 +10,15 @@ import { type Benchmark, benchmarks } from './benchmark.ts'
 import { isClean, ratioTo, type Result, runSeries, standingOf } from './series.ts'
 import { renderTable } from './table.ts'
 
+const DEFAULT_SIZE = '1G'
+
 const USAGE = `Usage: node bench/main.ts BENCHMARK [options]
 
 Benchmarks:
 ${benchmarks.map(({ name, summary }) => `  ${name.padEnd(14)}${summary}`).join('\n')}
 
 Options:
-  --size SIZE   guest RAM, with suffix M or G (default 1G)
+  --size SIZE   guest RAM, with suffix M or G (default ${DEFAULT_SIZE}, or what suits the benchmark)
   --runs N      runs of each contender (default 5)
   --only NAMES  contenders to run, separated by commas (default all)
   --seed N      picks the contents of the RAM (default 1)
@@ -66,7 +68,7 @@ const readArguments = () => {
     return parseArgs({
       allowPositionals: true,
       options: {
-        size: { type: 'string', default: '1G' },
+        size: { type: 'string' },
         runs: { type: 'string', default: '5' },
         only: { type: 'string' },
         seed: { type: 'string', default: '1' },
@@ -133,12 +135,13 @@ const main = async (interrupt: AbortSignal): Promise<number> => {
   }
   if (positionals.length > 1) throw new UsageError(`expected one benchmark, found '${positionals.join(' ')}'`)
   const benchmark = benchmarkFrom(positionals[0], values.only)
-  const sizeBytes = sizeFrom(values.size)
+  const size = values.size ?? benchmark.size ?? DEFAULT_SIZE
+  const sizeBytes = sizeFrom(size)
   const runs = integerFrom('--runs', values.runs, 1, RUNS_LIMIT)
   const seed = integerFrom('--seed', values.seed, 0, 2 ** 31)
   const conditions: Conditions = { benchmark: benchmark.name, sizeBytes, runs, seed, machine: machine() }
   const results = await runSeries(benchmark, { sizeBytes, seed, runs, interrupt, progress })
-  const title = `${benchmark.name}: ${values.size} of RAM, ${runs} runs each: ${benchmark.summary}`
+  const title = `${benchmark.name}: ${size} of RAM, ${runs} runs each: ${benchmark.summary}`
   const output = values.json
     ? JSON.stringify(documentOf(conditions, results), undefined, 2)
     : `${title}\n\n${renderTable(results, sizeBytes)}`

@@ -9,6 +9,7 @@
  */
 import { copyPageFrom } from './page-copy.ts'
 import { PAGE_BYTES } from './ram-block.ts'
+import { webAssemblyHost } from './webassembly-host.ts'
 import { xbzrleBinary } from './xbzrle-binary.ts'
 
 /** Encodes what changed between two pages, see `encodeXbzrle`. Offsets are bytes, at any alignment, beyond 4 GiB too. */
@@ -28,25 +29,16 @@ const OUT = AFTER + PAGE_BYTES
 
 type Encode = (before: number, after: number, out: number, limit: number) => number
 
-/** What is needed here of a host that has WebAssembly; no library that this project is compiled with declares it. */
-interface WebAssemblyHost {
-  readonly validate: (binary: Uint8Array) => boolean
-  readonly Memory: new (options: { readonly initial: number }) => { readonly buffer: ArrayBuffer }
-  readonly Module: new (binary: Uint8Array) => object
-  readonly Instance: new (module: object, imports: object) => { readonly exports: { readonly encode: Encode } }
-}
-
-const host = (globalThis as { readonly WebAssembly?: WebAssemblyHost }).WebAssembly
-
 const bytesOf = (base64: string): Uint8Array => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))
 
 /** An encoder with 64 KiB of its own; undefined where the host has no WebAssembly with SIMD. */
 export const makeXbzrleEncoder = (): XbzrleEncoder | undefined => {
   const binary = bytesOf(xbzrleBinary)
   // Where SIMD is missing the module is not valid.
-  if (host?.validate(binary) !== true) return undefined
-  const memory = new host.Memory({ initial: 1 })
-  const { encode } = new host.Instance(new host.Module(binary), { env: { memory } }).exports
+  if (webAssemblyHost?.validate(binary) !== true) return undefined
+  const memory = new webAssemblyHost.Memory({ initial: 1 })
+  const instance = new webAssemblyHost.Instance(new webAssemblyHost.Module(binary), { env: { memory } })
+  const { encode } = instance.exports as { readonly encode: Encode }
   const bytes = new Uint8Array(memory.buffer)
   return (before, beforeAt, after, afterAt, out, outAt, limit) => {
     copyPageFrom(before, beforeAt, bytes, BEFORE)
