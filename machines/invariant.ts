@@ -91,6 +91,10 @@ export const invariants = {
     title: 'finite ratios',
     text: 'Every figure that is published is finite and not negative, whole where the schema says so, and the same after a trip through JSON.',
   },
+  I26: {
+    title: 'honest throttle',
+    text: 'A guest is throttled only after two periods of a second in which it wrote too fast, never by what no guest wrote, ever more in a run, and not at all when the run is over.',
+  },
   I27: {
     title: 'whole checkpoint',
     text: 'A checkpoint is all or nothing: a guest is only ever started with memory and devices of one epoch.',

@@ -65,6 +65,16 @@ export interface GuestSeen {
   readonly state: CoreState
 }
 
+/** A part of its time was really taken from the guest, or given back. */
+export interface ThrottleSeen {
+  readonly kind: 'throttle'
+  readonly party: Party
+  readonly atMillis: number
+  readonly percentage: number
+  /** Operations that the guest had done by then. */
+  readonly operations: number
+}
+
 /** The image locks were really taken or released. */
 export interface ImagesSeen {
   readonly kind: 'images'
@@ -146,6 +156,7 @@ export type Seen =
   | CommandSeen
   | EventSeen
   | GuestSeen
+  | ThrottleSeen
   | ImagesSeen
   | ArrivalSeen
   | StaleSeen

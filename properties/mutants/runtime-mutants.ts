@@ -231,6 +231,28 @@ export const runtimeMutants: readonly Mutant<RuntimeSystem>[] = [
     killedBy: ['I1', 'I2'],
   },
   {
+    id: 'm27',
+    title: 'the memory of the first bitmap is taken for what the guest wrote (S3)',
+    system: withReports('m27', () => (news) => [
+      news.type === 'outgoing.pass'
+        ? { ...news, period: { dirtiedBytes: 2 ** 30, sentBytes: news.period?.sentBytes ?? 0 } }
+        : news,
+    ]),
+    killedBy: ['I26'],
+  },
+  {
+    id: 'm28',
+    title: 'the throttle stays when the run is over',
+    system: withProcess('m28', Effect.succeed, (options) => ({
+      ...options,
+      guest: {
+        ...options.guest,
+        throttle: (percentage) => (percentage === 0 ? Effect.void : options.guest.throttle(percentage)),
+      },
+    })),
+    killedBy: ['I26'],
+  },
+  {
     id: 'm8',
     title: 'migrate_cancel answers success and does nothing',
     system: answering('m8', 'migrate_cancel', () => Effect.succeed({})),

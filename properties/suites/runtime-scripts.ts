@@ -37,6 +37,20 @@ export const END_MARK_MESSAGE = 4
 /** Back: two answers, then the word that the guest runs. */
 export const TAKEN_OVER_MESSAGE = 3
 
+const switches = (capability: string): RuntimeAction =>
+  source('migrate-set-capabilities', { capabilities: [{ capability, state: true }] })
+
+/** A guest that writes faster than it can be sent: it never converges by itself. */
+export const tooFastPlan: Plan = {
+  ...defaultPlan,
+  maxBandwidth: 100_000,
+  downtimeLimitMillis: 100,
+  pagesPerSecond: 600,
+}
+
+/** Half a minute is enough for every step that the throttle takes. */
+const THROTTLED_MILLIS = 30_000
+
 /** See the head of this file. */
 export const runtimeScripts: readonly RuntimeScript[] = [
   { name: 'one run that completes', plan: defaultPlan, actions: [migrate] },
@@ -110,6 +124,21 @@ export const runtimeScripts: readonly RuntimeScript[] = [
     name: 'cancelled when the end mark is out',
     plan: defaultPlan,
     actions: [{ do: 'when', state: 'active.committing', call: { name: 'migrate_cancel' } }, migrate],
+  },
+  {
+    name: 'auto-converge: a guest that is too fast',
+    plan: tooFastPlan,
+    actions: [switches('auto-converge'), migrate, advance(THROTTLED_MILLIS)],
+  },
+  {
+    name: 'auto-converge: cancelled while throttled, then again',
+    plan: tooFastPlan,
+    actions: [switches('auto-converge'), migrate, advance(6000), cancel, advance(100), migrate, advance(2500), cancel],
+  },
+  {
+    name: 'auto-converge: an idle guest that is sent slowly',
+    plan: { ...tooFastPlan, pagesPerSecond: 0, maxBandwidth: 10_000 },
+    actions: [switches('auto-converge'), migrate, advance(20_000)],
   },
   {
     name: 'cut behind the end mark',

@@ -267,7 +267,13 @@ export class RuntimeWorld {
         }
         yield* host[action]
       })
-    return { ...host, start: act('start'), stop: act('stop') }
+    const throttle = (percentage: number) =>
+      Effect.gen(function* () {
+        const operations = yield* host.counter
+        world.note({ kind: 'throttle', party, atMillis: world.nowMillis, percentage, operations })
+        yield* host.throttle(percentage)
+      })
+    return { ...host, start: act('start'), stop: act('stop'), throttle }
   }
 
   /** What arrived, held against what the source stopped with. */

@@ -60,7 +60,7 @@ export type ProcessOutput =
     }
 
 /** What this runtime really carries out; the core refuses to switch on anything else. */
-export const runtimeCapabilities = ['events', 'return-path', 'pause-before-switchover'] as const
+export const runtimeCapabilities = ['auto-converge', 'events', 'return-path', 'pause-before-switchover'] as const
 
 /** How long a command whose channel broke may take to end, so that its status can be named as the cause. */
 const FINISH_PATIENCE = '500 millis'

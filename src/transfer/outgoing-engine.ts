@@ -238,9 +238,12 @@ export class OutgoingEngine {
 
   /** Moves the guest's log into the scan: the start of a pass. */
   #sync(nowMillis: number): void {
-    this.#statistics.countSync(this.#scan.sync(), nowMillis)
+    const period = this.#statistics.countSync(this.#scan.sync(), nowMillis)
     this.#reportProgress(nowMillis)
-    this.#report({ type: 'outgoing.pass', pass: this.#statistics.syncs })
+    const pass = this.#statistics.syncs
+    // Once it has converged there is nothing to judge: the guest stands still.
+    const judged = period !== undefined && this.#phase === 'iterating'
+    this.#report({ type: 'outgoing.pass', pass, ...(judged ? { period } : {}) })
   }
 
   /** One turn of precopy; undefined: go on. */

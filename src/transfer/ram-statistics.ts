@@ -1,4 +1,5 @@
 /** What `query-migrate` tells of the RAM of a run (schema: MigrationStats), counted by those who know it. */
+import type { DirtyPeriod } from '../core/throttle.ts'
 import { PAGE_BYTES } from '../memory/index.ts'
 
 /** Shortest time between two evaluations of the dirty rate. */
@@ -18,21 +19,29 @@ export class RamStatistics {
   #dirtyPagesRate = 0
   #periodMillis = 0
   #periodPages = 0
+  /** {@link transferred} at the start of the period. */
+  #periodTransferred = 0
 
   /** The dirty rate counts from here on. */
   startPeriod(nowMillis: number): void {
     this.#periodMillis = nowMillis
     this.#periodPages = 0
+    this.#periodTransferred = this.transferred
   }
 
-  /** A sync has found so many pages that the guest wrote. */
-  countSync(dirtyPages: number, nowMillis: number): void {
+  /** A sync has found so many pages that the guest wrote. Gives the period that it ends, if it does. */
+  countSync(dirtyPages: number, nowMillis: number): DirtyPeriod | undefined {
     this.syncs++
     this.#periodPages += dirtyPages
     const elapsed = nowMillis - this.#periodMillis
-    if (elapsed <= RATE_PERIOD_MILLIS) return
+    if (elapsed <= RATE_PERIOD_MILLIS) return undefined
     this.#dirtyPagesRate = Math.trunc((this.#periodPages * 1000) / elapsed)
+    const period = {
+      dirtiedBytes: this.#periodPages * PAGE_BYTES,
+      sentBytes: this.transferred - this.#periodTransferred,
+    }
     this.startPeriod(nowMillis)
+    return period
   }
 
   /** All of it, in the schema's words; sizes are bytes. */
