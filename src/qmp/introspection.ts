@@ -260,16 +260,18 @@ class TypeTable {
   }
 }
 
-const makeSchema = (profile: Profile, builtIn: BuiltIn): readonly JsonObject[] => {
+const makeSchema = (profile: Profile, builtIn: BuiltIn, added: readonly string[]): readonly JsonObject[] => {
   const table = new TypeTable(profile)
   const empty = { arguments: nothing, returns: nothing }
+  /** Of what a host adds only the names are known. */
+  const unknown = { arguments: nothing, returns: Schema.Unknown }
   const types: Readonly<Record<string, CommandTypes>> = {
     ...monitorCommands[profile],
     ...schemaCommands(profile),
     ...sessionCommands[profile],
   }
   const commandEntry = (name: string): JsonObject => {
-    const { arguments: given, returns } = types[name] ?? empty
+    const { arguments: given, returns } = types[name] ?? (added.includes(name) ? unknown : empty)
     return {
       name,
       'ret-type': table.nameOf(returns),
@@ -284,23 +286,33 @@ const makeSchema = (profile: Profile, builtIn: BuiltIn): readonly JsonObject[] =
     'meta-type': 'event',
     'arg-type': table.nameOf(data),
   }))
-  return [...knownCommands(profile, builtIn).map(commandEntry), ...eventEntries, ...table.entries]
+  return [
+    ...knownCommands(profile, builtIn).map(commandEntry),
+    ...added.map(commandEntry),
+    ...eventEntries,
+    ...table.entries,
+  ]
 }
 
 const made = new Map<string, readonly JsonObject[]>()
 
 /**
- * What `query-qmp-schema` answers: one entry a command, an event and a type that one of them needs.
+ * What `query-qmp-schema` answers: one entry a command, an event and a type that one of them needs. `added` are commands of
+ * the host.
  *
  * @example
  * qmpSchema('2.11').find(({ name }) => name === 'migrate-incoming')
  * // { name: 'migrate-incoming', 'ret-type': '0', 'meta-type': 'command', 'arg-type': '…' }
  */
-export const qmpSchema = (profile: Profile, builtIn: BuiltIn = {}): readonly JsonObject[] => {
-  const key = `${profile} ${builtIn.replication === true}`
+export const qmpSchema = (
+  profile: Profile,
+  builtIn: BuiltIn = {},
+  added: readonly string[] = [],
+): readonly JsonObject[] => {
+  const key = `${profile} ${builtIn.replication === true} ${added.join()}`
   const known = made.get(key)
   if (known !== undefined) return known
-  const schema = makeSchema(profile, builtIn)
+  const schema = makeSchema(profile, builtIn, added)
   made.set(key, schema)
   return schema
 }

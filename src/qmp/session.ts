@@ -155,7 +155,7 @@ export const openSession = (options: SessionOptions): Effect.Effect<Session, nev
         case 'query-events':
           return knownEvents(profile).map((known) => ({ name: known }))
         case 'query-qmp-schema':
-          return qmpSchema(profile, builtIn)
+          return qmpSchema(profile, builtIn, Object.keys(extra))
         default:
           return guestName === undefined ? {} : { name: guestName }
       }
