@@ -1,7 +1,7 @@
 /**
  * One live QEMU of a chosen machine, whose memory this process can read and write: as a source or destination of streams.
- * Its RAM is a shared file, so what a migration has moved is compared byte by byte. It runs under TCG with its processors
- * stopped, and so without firmware; nothing in it moves but what is told to. It ends with the scope.
+ * Its RAM is a shared file, so what a migration has moved is compared byte by byte. It runs under TCG, with its processors
+ * stopped unless it is given a program of its own; it has no other firmware. It ends with the scope.
  */
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
@@ -21,6 +21,8 @@ export interface QemuMachineOptions {
   readonly incoming?: boolean
   /** Open a qtest server, which needs a machine with a processor. */
   readonly qtest?: boolean
+  /** A program for the firmware of a PC, to be run from its first byte in real mode; without one nothing runs. */
+  readonly program?: Uint8Array
   /** Further arguments. */
   readonly args?: readonly string[]
 }
@@ -44,11 +46,17 @@ export interface QemuMachine {
 
 const FIRMWARE_BYTES = 64 * 1024
 
+/** Where the processor begins: a jump to the first byte of the firmware. */
+const RESET_VECTOR = { at: FIRMWARE_BYTES - 16, code: Uint8Array.of(0xea, 0x00, 0x00, 0x00, 0xf0) }
+
 /** A PC needs firmware even if it never runs. */
-const pcArguments = (directory: string): readonly string[] => {
-  const firmware = join(directory, 'firmware.bin')
-  writeFileSync(firmware, new Uint8Array(FIRMWARE_BYTES))
-  return ['-bios', firmware, '-accel', 'tcg']
+const pcArguments = (directory: string, program: Uint8Array): readonly string[] => {
+  const path = join(directory, 'firmware.bin')
+  const firmware = new Uint8Array(FIRMWARE_BYTES)
+  firmware.set(program)
+  firmware.set(RESET_VECTOR.code, RESET_VECTOR.at)
+  writeFileSync(path, firmware)
+  return ['-bios', path, '-accel', 'tcg']
 }
 
 /** Starts one. Errors say what QEMU said. */
@@ -67,7 +75,7 @@ export const startQemuMachine = (
       '-nodefaults',
       '-display',
       'none',
-      '-S',
+      ...(options.program === undefined ? ['-S'] : []),
       '-m',
       `${mebibytes}M`,
       '-machine',
@@ -76,7 +84,7 @@ export const startQemuMachine = (
       `memory-backend-file,id=${block},size=${mebibytes}M,mem-path=${memory},share=on,x-use-canonical-path-for-ramblock-id=off`,
       '-qmp',
       `unix:${monitor},server=on,wait=off`,
-      ...(isPc ? pcArguments(directory) : []),
+      ...(isPc ? pcArguments(directory, options.program ?? new Uint8Array(0)) : []),
       ...(options.incoming === true ? ['-incoming', 'defer'] : []),
       ...(options.qtest === true ? ['-qtest', `unix:${qtestPath},server=on,wait=off`, '-qtest-log', 'none'] : []),
       ...(options.args ?? []),

@@ -74,6 +74,7 @@ export class StreamDecoder {
   readonly #description = new Accumulator()
   #descriptionLeft = 0
   #tail: DeviceTail | undefined
+  #tailOffset: number | undefined
   #state: number = HEADER
   /** Bytes consumed in all feeds before this one, minus the index they would have: index + base = stream offset. */
   #base = 0
@@ -105,6 +106,11 @@ export class StreamDecoder {
   /** Place in the stream of the section or command that the sink was last told of. */
   get itemOffset(): number {
     return this.#sections.itemOffset
+  }
+
+  /** Where in the stream the device tail begins, once it has; undefined before, and where device lengths are known. */
+  get tailOffset(): number | undefined {
+    return this.#tailOffset
   }
 
   /** Whether the stream has come to its proper end. From then on `feed` consumes nothing. */
@@ -329,6 +335,7 @@ export class StreamDecoder {
     }
     const { tailBytesMax = TAIL_BYTES_MAX } = this.#options
     const { footers } = this.#sections
+    this.#tailOffset = this.#base + at
     this.#tail = new DeviceTail({
       offset: this.#base + at,
       footers,

@@ -34,6 +34,8 @@ export interface StreamEncoderOptions {
   /** Name the block in every page record, as a writer may, instead of only where it changes. */
   readonly nameEveryPage?: boolean
   readonly commands?: CommandVersion
+  /** A device tail is not written: somebody else passes it on as it comes. */
+  readonly omitTail?: boolean
 }
 
 /** Bytes that are collected before they are written. */
@@ -217,7 +219,7 @@ export class StreamEncoder implements StreamSink {
   }
 
   deviceTail(bytes: Uint8Array): void {
-    this.#bytes(bytes)
+    if (this.#options.omitTail !== true) this.#bytes(bytes)
     this.#verbatim = true
     this.#ended = true
   }

@@ -50,7 +50,7 @@ export const untilStatus = (machine: QemuMachine, wanted: string) =>
     Effect.gen(function* () {
       for (;;) {
         const now = yield* status(machine)
-        if (now === wanted) return
+        if (now === wanted) return undefined
         if (now === 'failed') return yield* Effect.fail(new Error(`failed instead of ${wanted}: ${machine.stderr()}`))
         yield* Effect.sleep('2 millis')
       }
@@ -83,6 +83,26 @@ export const writeWhileItMigrates = (machine: QemuMachine) =>
       })
     }
   }).pipe((writing) => within('pre-switchover', writing))
+
+/** Where {@link counting} counts. */
+const COUNTER_AT = 0x1000
+
+/** A guest that counts in its memory and does nothing else: xor ax, ax; mov ds, ax; inc dword [0x1000]; jmp to the inc. */
+export const counting = Uint8Array.of(0x31, 0xc0, 0x8e, 0xd8, 0x66, 0xff, 0x06, 0x00, 0x10, 0xeb, 0xf9)
+
+/** How far a counting guest has come. */
+export const countOf = (machine: QemuMachine): number =>
+  new DataView(memoryOf(machine).buffer).getUint32(COUNTER_AT, true)
+
+/** Waits until a counting guest is beyond a count. */
+export const untilCounted = (machine: QemuMachine, beyond: number) =>
+  within(
+    `the guest to count beyond ${beyond}`,
+    Effect.gen(function* () {
+      while (countOf(machine) <= beyond) yield* Effect.sleep('5 millis')
+    }),
+    () => String(countOf(machine)),
+  )
 
 /** The memory of a QEMU, as it is now. */
 export const memoryOf = (machine: QemuMachine): Uint8Array => new Uint8Array(readFileSync(machine.memory))
