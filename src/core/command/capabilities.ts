@@ -1,13 +1,12 @@
-/** The commands about capabilities, and what excludes what. Source: reference of the semantics, 4.2, 4.3, 8.3. */
+/** The commands about capabilities; what excludes what stands in `combinations`. Source: reference of the semantics, 4.2, 4.3, 8.3. */
 import type { ChartEvent } from '../../../machines/index.ts'
 import { capabilities as capabilitiesOf, type MigrationCapabilityStatus } from '../../qapi/index.ts'
+import { exclusionOf, type Switches } from '../combinations.ts'
 import { hasQuirk, isOn, type CoreState } from '../core-state.ts'
 import { accepts, decide } from '../decide.ts'
 import { refuseUnsupported, type Refusal } from '../output.ts'
 import * as wording from '../wording.ts'
 import { done, refused, replied, type Command, type CommandTable } from './call.ts'
-
-type Switches = Readonly<Record<string, boolean>>
 
 /** All or nothing: the list over what is on now is checked as a whole, then applied as a whole. */
 const setCapabilities: Command = (state, given, nowMillis) => {
@@ -17,7 +16,7 @@ const setCapabilities: Command = (state, given, nowMillis) => {
   if (!accepts(state, event)) return refused(state, wording.busy)
   const missing = changes.find((change) => change.state && !supports(state, change.capability))
   if (missing !== undefined) return refused(state, unsupportedRefusal(missing.capability))
-  const conflict = state.profile === '7.2' ? conflict72(state, merged) : conflict211(merged)
+  const conflict = exclusionOf(state.profile, merged, state.parameters)
   if (conflict === undefined) return done({ ...state, capabilities: merged }, event, nowMillis)
   // Quirk q1: the check works on the live array, so a refused call is applied all the same.
   const applies = hasQuirk(state, 'q1')
@@ -36,45 +35,6 @@ const unsupportedRefusal = (capability: string): Refusal =>
 /** Why `block` cannot be switched on; undefined where it can. */
 export const blockRefusal = (state: CoreState): Refusal | undefined =>
   supports(state, 'block') ? undefined : unsupportedRefusal('block')
-
-const conflict211 = (on: Switches): string | undefined =>
-  on['postcopy-ram'] === true && on['compress'] === true ? wording.postcopyWithCompress : undefined
-
-/** What a background snapshot excludes, in the order in which 7.2 looks. */
-const notWithSnapshot = [
-  'postcopy-ram',
-  'dirty-bitmaps',
-  'postcopy-blocktime',
-  'late-block-activate',
-  'return-path',
-  'multifd',
-  'pause-before-switchover',
-  'auto-converge',
-  'release-ram',
-  'rdma-pin-all',
-  'compress',
-  'xbzrle',
-  'x-colo',
-  'validate-uuid',
-  'zero-copy-send',
-]
-
-const conflict72 = (state: CoreState, on: Switches): string | undefined => {
-  if (on['postcopy-ram'] && on['x-ignore-shared']) return wording.postcopyWithSharedMemory
-  const excluded = on['background-snapshot'] ? notWithSnapshot.find((capability) => on[capability]) : undefined
-  if (excluded !== undefined) return wording.snapshotWith(excluded)
-  if (on['zero-copy-send'] && !canSendWithoutCopy(state, on)) return wording.zeroCopyNeedsMultifd
-  if (on['postcopy-preempt'] && !on['postcopy-ram']) return wording.preemptNeedsPostcopy
-  if (on['postcopy-preempt'] && on['compress']) return wording.preemptWithCompress
-  return on['multifd'] && on['compress'] ? wording.multifdWithCompress : undefined
-}
-
-const canSendWithoutCopy = ({ parameters }: CoreState, on: Switches): boolean =>
-  on['multifd'] === true &&
-  !on['compress'] &&
-  !on['xbzrle'] &&
-  parameters['multifd-compression'] === 'none' &&
-  parameters['tls-creds'] === ''
 
 const steering = (merged: Switches): ChartEvent => ({
   type: 'migrate-set-capabilities',
