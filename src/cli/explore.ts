@@ -7,6 +7,8 @@ import type { Profile } from '../../machines/index.ts'
 import {
   brokenIn,
   columns,
+  compare,
+  comparedBy,
   explore,
   findQuirk,
   follow,
@@ -16,18 +18,22 @@ import {
   lassoTrail,
   leadsTo,
   makeModel,
+  missingChecker,
   ModelError,
   models,
   parseToken,
+  promela,
   qmpSessions,
   quirksAndProfiles,
   sequence,
   SettingsError,
   stateGraphFile,
   testFile,
+  tla,
   trailOf,
   violationTrail,
   World,
+  type Checker,
   type Exploration,
   type ModelSettings,
   type Trail,
@@ -56,6 +62,8 @@ interface Options {
   readonly graph: Option.Option<string>
   readonly replay: Option.Option<string>
   readonly eachQuirk: boolean
+  readonly against: Option.Option<Checker>
+  readonly export: Option.Option<'promela' | 'tla'>
   readonly json: boolean
 }
 
@@ -265,12 +273,50 @@ const exploreQuirks = Effect.fn('explore.quirks')(function* (options: Options) {
   }
 })
 
+const brokenOf = ([property]: readonly string[]) => (property === undefined ? {} : { broken: property })
+
+/** Our explorer beside another checker: one model, or all that are compared as a matter of course. */
+const exploreAgainst = Effect.fn('explore.against')(function* (
+  checker: Checker,
+  settings: ModelSettings | undefined,
+  options: Options,
+) {
+  const missing = yield* Effect.promise(() => missingChecker(checker))
+  if (missing !== undefined) return yield* new Failure({ reason: `${checker} cannot be asked: ${missing}` })
+  const compared =
+    settings === undefined
+      ? comparedBy(checker)
+      : [{ name: settings.model, model: yield* attempt(() => makeModel(settings)), ...brokenOf(options.property) }]
+  let apart = 0
+  for (const one of compared) {
+    const said = yield* Effect.promise(() => compare(checker, one))
+    if (!said.agrees) apart++
+    const text = [
+      said.agrees ? 'agrees   ' : 'DISAGREES',
+      said.name.padEnd(34),
+      JSON.stringify(said.ours),
+      ...(said.agrees ? [] : [`${checker}: ${JSON.stringify(said.theirs)}`]),
+    ]
+    yield* Console.log(options.json ? JSON.stringify({ checker, ...said }) : text.join(' '))
+  }
+  if (apart > 0) return yield* new Failure({ reason: `${checker} disagrees on ${apart} of ${compared.length} models` })
+})
+
 const run = Effect.fn('explore')(function* (options: Options) {
   const token = Option.getOrUndefined(options.replay)
   if (token !== undefined) return yield* replayToken(token, options)
   const name = Option.getOrUndefined(options.model)
   if (options.eachQuirk) return yield* exploreQuirks(options)
-  if (name !== undefined) return yield* exploreOne(yield* settingsOf(name, options), options)
+  const settings = name === undefined ? undefined : yield* settingsOf(name, options)
+  const checker = Option.getOrUndefined(options.against)
+  if (checker !== undefined) return yield* exploreAgainst(checker, settings, options)
+  const language = Option.getOrUndefined(options.export)
+  if (language !== undefined && settings !== undefined) {
+    const world = yield* attempt(() => new World(makeModel(settings)))
+    const claims = world.properties.map(({ id }) => id)
+    return yield* Console.log(language === 'tla' ? tla(world, claims) : promela(world, { asserted: claims }))
+  }
+  if (settings !== undefined) return yield* exploreOne(settings, options)
   for (const model of models)
     yield* Console.log(
       options.json
@@ -334,6 +380,14 @@ export const exploreCommand = Command.make(
     eachQuirk: Flag.Boolean('each-quirk').pipe(
       Flag.withDescription('a table: every quirk, where it shows and how soon'),
       Flag.withDefault(false),
+    ),
+    against: Flag.Literals('against', ['spin', 'tla']).pipe(
+      Flag.withDescription('asks another checker too: one MODEL, or without one all models as a matter of course'),
+      Flag.optional,
+    ),
+    export: Flag.Literals('export', ['promela', 'tla']).pipe(
+      Flag.withDescription('prints MODEL for another checker, claims included'),
+      Flag.optional,
     ),
     json: Flag.Boolean('json').pipe(Flag.withDescription('one JSON document'), Flag.withDefault(false)),
   },
