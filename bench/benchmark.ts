@@ -3,6 +3,7 @@
 import type { Contender } from './contender.ts'
 import { double } from './double.ts'
 import { kernels } from './kernels.ts'
+import { relay } from './relay.ts'
 import { stream } from './stream.ts'
 import { tls } from './tls.ts'
 import { transfer } from './transfer.ts'
@@ -17,4 +18,4 @@ export interface Benchmark {
   readonly contenders: readonly Contender[]
 }
 
-export const benchmarks: readonly Benchmark[] = [transfer, stream, tls, kernels, double]
+export const benchmarks: readonly Benchmark[] = [transfer, stream, relay, tls, kernels, double]

@@ -140,7 +140,27 @@ const finalInfo = async (qmp: QmpClient, signal: AbortSignal): Promise<unknown> 
 }
 
 /** The timed part. Nothing is asked of either QEMU between `migrate` and the event that says it is done. */
-const migrate = async (source: Machine, destination: Machine, signal: AbortSignal, tls: Tls): Promise<Figure> => {
+/** Something between the two: where the source connects to, and what it took of the processor so far. */
+export interface Between {
+  readonly port: number
+  readonly cpuSeconds: () => number
+  /** Ends when all has passed through; rejects if it did not. */
+  readonly ended: Promise<void>
+}
+
+/** Puts something in front of the port where the destination waits. */
+export type Route = (port: number, signal: AbortSignal) => Promise<Between>
+
+/** Nothing between the two. */
+const direct: Route = async (port) => ({ port, cpuSeconds: () => 0, ended: Promise.resolve() })
+
+const migrate = async (
+  source: Machine,
+  destination: Machine,
+  signal: AbortSignal,
+  tls: Tls,
+  route: Route,
+): Promise<Figure> => {
   for (const { qmp } of [source, destination]) {
     await qmp.execute('migrate-set-capabilities', { capabilities: [{ capability: 'events', state: true }] })
     await qmp.execute('migrate-set-parameters', {
@@ -149,11 +169,11 @@ const migrate = async (source: Machine, destination: Machine, signal: AbortSigna
       ...(tls === undefined ? {} : { 'tls-creds': 'tls0', 'tls-hostname': 'localhost' }),
     })
   }
-  const port = await listen(destination.qmp)
-  const cpuSeconds = (): number => source.process.cpuSeconds() + destination.process.cpuSeconds()
+  const between = await route(await listen(destination.qmp), signal)
+  const cpuSeconds = (): number => source.process.cpuSeconds() + destination.process.cpuSeconds() + between.cpuSeconds()
   const cpuBefore = cpuSeconds()
-  await source.qmp.execute('migrate', { uri: `tcp:127.0.0.1:${port}` })
-  await Promise.all([awaitCompleted('source', source), awaitCompleted('destination', destination)])
+  await source.qmp.execute('migrate', { uri: `tcp:127.0.0.1:${between.port}` })
+  await Promise.all([awaitCompleted('source', source), awaitCompleted('destination', destination), between.ended])
   const cpuAfter = cpuSeconds()
   const info = await finalInfo(source.qmp, signal)
   return {
@@ -179,12 +199,13 @@ const migrateOnce = async (
   scratch: Scratch,
   options: RunOptions,
   tls: Tls,
+  route: Route,
 ) => {
   const destination = await startMachine('destination', memory.destination, scratch, options, tls)
   try {
     const source = await startMachine('source', memory.source, scratch, options, tls)
     try {
-      return await migrate(source, destination, options.signal, tls)
+      return await migrate(source, destination, options.signal, tls, route)
     } catch (error) {
       throw await explained(error as Error, [source, destination])
     } finally {
@@ -195,14 +216,14 @@ const migrateOnce = async (
   }
 }
 
-const run = async (options: RunOptions, tls: Tls): Promise<Figure> => {
+const run = async (options: RunOptions, tls: Tls, route: Route): Promise<Figure> => {
   const { sizeBytes, seed, signal } = options
   const scratch = new Scratch(MEMORY_DIRECTORY)
   try {
     const memory = { source: scratch.file('source.ram'), destination: scratch.file('destination.ram') }
     await writeContents(memory.source, randomChunks(seed, sizeBytes), signal)
     await writeContents(memory.destination, zeroChunks(sizeBytes), signal)
-    const figure = await migrateOnce(memory, scratch, options, tls)
+    const figure = await migrateOnce(memory, scratch, options, tls, route)
     const verified = (await digestOf(memory.source, signal)) === (await digestOf(memory.destination, signal))
     return { ...figure, verified }
   } finally {
@@ -211,11 +232,11 @@ const run = async (options: RunOptions, tls: Tls): Promise<Figure> => {
 }
 
 /** The peer, over TLS where a directory of credentials is given. */
-export const qemuWith = (tls: () => Tls, name = 'qemu'): Contender => ({
+export const qemuWith = (tls: () => Tls, name = 'qemu', route: Route = direct): Contender => ({
   name,
   available,
   version,
-  run: (options) => run(options, tls()),
+  run: (options) => run(options, tls(), route),
 })
 
 export const qemu: Contender = qemuWith(() => undefined)

@@ -51,8 +51,12 @@ export interface RelayReport {
   readonly verdict: ProtocolVerdict
 }
 
-/** How long to wait before a link is looked at again: short while there is something to do. */
+/** How often a link that is full or empty is looked at again at once, as the peer is usually busy with it; then pauses begin. */
+const EAGER_LOOKS = 50
 const LOOK = '1 millis'
+
+/** Waits for a link, the n-th time in a row. */
+const pause = (looks: number): Effect.Effect<void> => (looks < EAGER_LOOKS ? Effect.yieldNow : Effect.sleep(LOOK))
 
 const connectTo = (options: RelayOptions) =>
   Effect.gen(function* () {
@@ -68,9 +72,9 @@ const relayChannel = (source: ByteLink, options: RelayOptions) =>
   Effect.gen(function* () {
     const { link } = yield* connectTo(options)
     const relay = new PlainRelay(source, link)
-    for (;;) {
-      const moved = yield* Effect.try({ try: () => relay.step(), catch: (error) => error })
-      yield* moved ? Effect.yieldNow : Effect.sleep(LOOK)
+    for (let looks = 0; ; looks++) {
+      if (yield* Effect.try({ try: () => relay.step(), catch: (error) => error })) looks = 0
+      yield* pause(looks)
     }
   })
 
@@ -92,15 +96,18 @@ const relayMain = (source: ByteLink, options: RelayOptions) =>
       },
       yield* Clock.currentTimeMillis,
     )
+    let looks = 0
     for (;;) {
       const now = yield* Clock.currentTimeMillis
+      const before = engine.bytesMoved
       const wait = yield* Effect.try({ try: () => engine.step(now), catch: (error) => error }).pipe(
         Effect.tapError((error) => Effect.sync(() => observer.lost(reasonOf(error)))),
       )
       progress?.(engine.bytesMoved)
+      looks = engine.bytesMoved > before ? 0 : looks + 1
       if (wait.kind === 'over') return { engine, observer }
       if (wait.kind === 'until') yield* wait.millis <= now ? Effect.yieldNow : Effect.sleep(wait.millis - now)
-      else yield* Effect.sleep(LOOK)
+      else yield* pause(looks)
     }
   })
 
