@@ -98,7 +98,7 @@ export class QemuIncomingEngine {
   #devices: Uint8Array = new Uint8Array(0)
   #runState = 'running'
   #postcopy: 'none' | 'discarding' | 'listening' | 'running' = 'none'
-  #phase: 'loading' | 'ended' | 'failed' | 'closing' | 'over' = 'loading'
+  #phase: 'loading' | 'paused' | 'ended' | 'failed' | 'closing' | 'over' = 'loading'
 
   constructor(options: QemuIncomingOptions) {
     this.#memory = options.memory
@@ -142,7 +142,8 @@ export class QemuIncomingEngine {
     if (this.#phase === 'over') return
     switch (order.type) {
       case 'channel':
-        this.#addChannel(order.link)
+        if (this.#phase === 'paused') this.#resume(order.link)
+        else this.#addChannel(order.link)
         break
       case 'acknowledge':
         this.#shut(0)
@@ -189,6 +190,21 @@ export class QemuIncomingEngine {
     if (this.#channels.length < this.#channelsWanted) this.#channels.push(input(this.#channels.length, link))
   }
 
+  /** Whether a source can go on with the stream on another connection. */
+  #canResume(): boolean {
+    return this.#phase === 'loading' && this.#postcopy === 'running'
+  }
+
+  /** The source is here again: no header comes, and it asks first what has arrived. */
+  #resume(link: ByteLink): void {
+    this.#main = input('main', link)
+    this.#answersEnd = 0
+    this.#decoder.main.resume()
+    this.#pages.reconnected()
+    this.#phase = 'loading'
+    this.#report({ type: 'incoming.recovering' })
+  }
+
   #shut(value: number): void {
     if (this.#canAnswer) this.#answer({ name: 'SHUT', value })
     this.#phase = 'closing'
@@ -197,6 +213,11 @@ export class QemuIncomingEngine {
   #fail(error: unknown): Wait {
     const answered = this.#phase === 'closing'
     const lost = error instanceof ChannelError
+    if (lost && this.#canResume()) {
+      this.#phase = 'paused'
+      this.#report({ type: 'incoming.lost', reason: error.message, side: 'channel' })
+      return { kind: 'order' }
+    }
     this.#phase = lost || answered || this.#phase === 'failed' ? 'over' : 'failed'
     const reason = error instanceof Error ? error.message : String(error)
     // A source that has heard what it waits for may close before it has read the rest.
@@ -266,6 +287,10 @@ export class QemuIncomingEngine {
 
   #endInput(from: Input): boolean {
     from.ended = true
+    // Wherever the channel breaks in postcopy, the source keeps what did not arrive.
+    if (from.party === 'main' && this.#canResume()) {
+      throw new ChannelError('read', 'EOF', 'the source closed the channel')
+    }
     this.#decoder.finish(from.party, from.held)
     // A stream without description ends with its channel; any other was over before.
     if (from.party === 'main' && this.#phase === 'loading') {

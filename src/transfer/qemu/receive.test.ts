@@ -8,6 +8,7 @@ import t, { type Test } from 'tap'
 import { incomingStatus } from '../../core/index.ts'
 import { hasZstd } from '../../wire/compression.ts'
 import type { StreamSink } from '../../wire/index.ts'
+import type { QemuMachine } from '../../peer/qemu-machine.ts'
 import { temporaryDirectory } from '../testing/temporary.ts'
 import { within } from '../testing/watch.ts'
 import { startReceiver } from './testing/receiver.ts'
@@ -95,6 +96,18 @@ for (const way of ways)
     Effect.runPromise(receive(t, way)),
   )
 
+const untilTransferred = (machine: QemuMachine, bytes: number) =>
+  within(
+    `${bytes} bytes to be sent`,
+    Effect.gen(function* () {
+      for (;;) {
+        const { ram } = yield* machine.client.execute('query-migrate')
+        if (Number(ram?.transferred ?? 0) > bytes) return
+        yield* Effect.sleep('2 millis')
+      }
+    }),
+  )
+
 const postcopy = (t: Test, preempt: boolean) =>
   Effect.gen(function* () {
     const capabilities = ['postcopy-ram', 'return-path', ...(preempt ? ['postcopy-preempt'] : [])]
@@ -107,16 +120,7 @@ const postcopy = (t: Test, preempt: boolean) =>
       listener: { command: ({ name }) => void seen.push(name) },
     })
     yield* source.client.execute('migrate', { uri })
-    yield* within(
-      'the first pages',
-      Effect.gen(function* () {
-        for (;;) {
-          const { ram } = yield* source.client.execute('query-migrate')
-          if (Number(ram?.transferred ?? 0) > 30_000) return
-          yield* Effect.sleep('2 millis')
-        }
-      }),
-    )
+    yield* untilTransferred(source, 30_000)
     yield* source.client.execute('migrate-start-postcopy')
     yield* untilStatus(source, 'completed')
     t.equal(incomingStatus(yield* receiver.ended), 'completed')
@@ -133,3 +137,44 @@ for (const preempt of [false, true])
     { skip: missingQemu },
     (t) => Effect.runPromise(postcopy(t, preempt)),
   )
+
+const recovers = (t: Test) =>
+  Effect.gen(function* () {
+    const source = yield* startSource(['postcopy-ram', 'return-path'], {
+      'max-bandwidth': 2 ** 17,
+      'max-postcopy-bandwidth': 2 ** 16,
+    })
+    const uri = `unix:${join(yield* temporaryDirectory, 'stream.sock')}`
+    const seen: string[] = []
+    const receiver = yield* startReceiver(uri, {
+      pageRequests: 3,
+      listener: { command: ({ name }) => void seen.push(name) },
+    })
+    yield* source.client.execute('migrate', { uri })
+    yield* untilTransferred(source, 30_000)
+    yield* source.client.execute('migrate-start-postcopy')
+    yield* untilStatus(source, 'postcopy-active')
+    yield* receiver.until('postcopy-active')
+    yield* untilTransferred(source, 60_000)
+    yield* source.client.execute('migrate-pause')
+    yield* untilStatus(source, 'postcopy-paused')
+    yield* receiver.until('postcopy-paused')
+    yield* source.client.execute('migrate', { uri, resume: true })
+    yield* untilStatus(source, 'completed')
+    t.equal(incomingStatus(yield* receiver.ended), 'completed')
+    t.equal(Buffer.compare(receiver.memory.bytes.get('pc.ram') ?? new Uint8Array(0), memoryOf(source)), 0, 'memory')
+    t.match(seen.join(' '), /POSTCOPY_RUN .*RECV_BITMAP .*POSTCOPY_RESUME/)
+    t.strictSame(receiver.statuses(), [
+      'none',
+      'active',
+      'postcopy-active',
+      'postcopy-paused',
+      'postcopy-recover',
+      'postcopy-active',
+      'completed',
+    ])
+  }).pipe(Effect.scoped)
+
+t.test('live QEMU to us: postcopy that breaks and is resumed on another connection', { skip: missingQemu }, (t) =>
+  Effect.runPromise(recovers(t)),
+)

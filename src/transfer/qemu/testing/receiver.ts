@@ -51,6 +51,7 @@ export const startReceiver = (uri: string, options: Omit<QemuIncomingOptions, 'r
       guest,
       process,
       address: process.address,
+      until: (status: string) => seen.until(status, (state) => incomingStatus(state) === status),
       /** The statuses that it has been in, in order. */
       statuses: () => seen.history.map(incomingStatus).filter((status, index, all) => status !== all[index - 1]),
       /** The status in which the load ends. */
