@@ -45,7 +45,8 @@ const drive = <Order>(engine: Steppable<Order>, connection: Connection, orders: 
     }
   })
 
-const run = <Order>(engine: Steppable<Order>, connection: Connection) =>
+/** Runs an engine until it is over, or its scope closes. */
+export const runEngine = <Order>(engine: Steppable<Order>, connection: Connection) =>
   Effect.gen(function* () {
     const orders = yield* Queue.unbounded<Order>()
     const fiber = yield* Effect.forkScoped(drive(engine, connection, orders))
@@ -74,8 +75,8 @@ export const fiberDataPlaneOf = (makers: EngineMakers): Layer.Layer<DataPlane> =
   Layer.succeed(
     DataPlane,
     DataPlane.of({
-      outgoing: (connection, memory, report) => run(makers.outgoing({ memory, report }), connection),
-      incoming: (connection, memory, report) => run(makers.incoming({ memory, report }), connection),
+      outgoing: (connection, memory, report) => runEngine(makers.outgoing({ memory, report }), connection),
+      incoming: (connection, memory, report) => runEngine(makers.incoming({ memory, report }), connection),
     }),
   )
 

@@ -158,7 +158,8 @@ const randomIdentity = (): Uint8Array => crypto.getRandomValues(new Uint8Array(I
 const coreOptions = ({ fence, descriptors, ...options }: MigrationProcessOptions): CoreOptions => ({
   ...options,
   descriptors: [...(descriptors?.keys() ?? [])],
-  supportedCapabilities: runtimeCapabilities,
+  // What a guest that stands still is sent by (`src/transfer/qemu`) does postcopy too.
+  supportedCapabilities: options.peer === 'qemu' ? [...runtimeCapabilities, 'postcopy-ram'] : runtimeCapabilities,
   fence: fence !== undefined,
 })
 
@@ -480,9 +481,7 @@ export const makeMigrationProcess = (
         case 'teardown':
           return Effect.asVoid(beside(scope, teardown(intent)))
         case 'send-package':
-          return Effect.sync(() =>
-            tell({ type: 'outgoing.failed', reason: 'postcopy is not supported', side: 'source', run: intent.run }),
-          )
+          return Effect.sync(() => outgoing?.engine?.order({ type: 'package' }))
         case 'listen':
           return listen(intent)
         case 'load':

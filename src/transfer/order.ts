@@ -16,6 +16,8 @@ export type OutgoingOrder =
   | { readonly type: 'iterate' }
   | { readonly type: 'set-parameters'; readonly parameters: TransferParameters }
   | { readonly type: 'complete'; readonly devices: readonly DeviceState[] }
+  /** Postcopy: the devices in one piece with the order to run, and then the pages that are missing there. */
+  | { readonly type: 'package' }
   | { readonly type: 'commit' }
   | { readonly type: 'abort' }
 

@@ -51,6 +51,7 @@ export {
   type ColoMessageName,
 } from './colo-message.ts'
 export { ColoDecoder, type ColoDecoderOptions } from './colo-decoder.ts'
+export { DeviceTail, type DeviceTailOptions, type WholeTail } from './device-tail.ts'
 export { readPackage, type Package } from './package.ts'
 export { deviceFields, type DeviceField } from './device-fields.ts'
 export { scanDevices } from './device-scan.ts'

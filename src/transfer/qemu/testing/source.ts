@@ -24,16 +24,20 @@ export const noise = (seed: number, count: number): Uint8Array => {
   return bytes
 }
 
+/** Puts some of everything into the memory of a guest. */
+export const fillSome = (machine: QemuMachine) =>
+  Effect.promise(async () => {
+    const qtest = machine.qtest()
+    await qtest.write(MEBIBYTE, noise(1, 8 * 4096))
+    await qtest.write(2 * MEBIBYTE, Buffer.from('all work and no play '.repeat(3000)))
+    await qtest.fill(3 * MEBIBYTE, 4096, 0x55)
+  })
+
 /** A stopped PC of 4 MiB with some of everything in its memory. */
 export const startSource = (capabilities: readonly string[] = [], parameters: Readonly<Record<string, unknown>> = {}) =>
   Effect.gen(function* () {
     const source = yield* startQemuMachine({ machine: 'pc-i440fx-7.2', mebibytes: 4, qtest: true })
-    yield* Effect.promise(async () => {
-      const qtest = source.qtest()
-      await qtest.write(MEBIBYTE, noise(1, 8 * 4096))
-      await qtest.write(2 * MEBIBYTE, Buffer.from('all work and no play '.repeat(3000)))
-      await qtest.fill(3 * MEBIBYTE, 4096, 0x55)
-    })
+    yield* fillSome(source)
     yield* source.client.execute('migrate-set-capabilities', {
       capabilities: capabilities.map((capability) => ({ capability, state: true })),
     })
