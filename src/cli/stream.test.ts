@@ -276,3 +276,29 @@ t.test('receive: a guest that comes from a command is kept as files, and its str
   t.match([cut.code, cut.error], [1, /load of migration failed: Stream cut off \(at byte/])
   t.equal(usage.code, 2, usage.error)
 })
+
+t.test('send: a guest that was kept becomes the stream of a migration again', async (t) => {
+  const directory = scratch(t)
+  const guest = join(directory, 'guest')
+  const again = join(directory, 'again.bin')
+  const received = await stream('receive', `exec:gzip -dc ${fixture('pc-xbzrle.bin.gz')}`, '--output', guest)
+  t.equal(received.code, 0, received.error)
+  const sent = await stream('send', guest, `exec:cat > ${again}`, '--compress', '1', '--json')
+  t.match([sent.code, sent.error], [0, ''])
+  t.match(JSON.parse(sent.out), { status: 'completed', machine: 'pc-i440fx-7.2' })
+  const digest = digestOf('pc-xbzrle.bin.gz', 'pc.ram')!
+  const verified = await stream('verify', again, '--sha256', `pc.ram=${digest}`)
+  t.match([verified.code, verified.out], [0, /pc\.ram .* as recorded/])
+  const document = JSON.parse((await stream('inspect', again, '--json')).out)
+  t.ok(document.ram.blocks[0].pages.compressed > 0)
+  t.equal(document.devices.length, 30)
+
+  const [full, none, alone] = await Promise.all([
+    stream('send', guest, 'exec:head -c 1000 > /dev/null; exit 3'),
+    stream('send', join(directory, 'none'), 'tcp:localhost:1'),
+    stream('send', guest, 'exec:cat > /dev/null', '--postcopy'),
+  ])
+  t.match([full.code, full.error], [1, /migration failed: .*status 3/])
+  t.match([none.code, none.error], [2, /guest\.json/])
+  t.match([alone.code, alone.error], [2, /--postcopy: expected an address with a way back/])
+})
