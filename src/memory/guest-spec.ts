@@ -3,6 +3,7 @@
  *
  * ```
  * write:seed=1,rate=20000,working-set=64M,size=256M    a guest that keeps writing (these are the defaults)
+ * write:packets=1000,noise=50,disk=16M,disk-rate=100   one that also sends (defaults: nothing)
  * image:DIR                                            a guest replayed from a recording
  * ```
  */
@@ -21,6 +22,11 @@ export interface WritingGuestSpec {
   readonly workingSetBytes: number
   /** Whole pages, at most 2^44 bytes. */
   readonly memoryBytes: number
+  /** As `GuestOutputOptions` has them; default 0. */
+  readonly packetsPerSecond?: number
+  readonly noiseEvery?: number
+  readonly diskBytes?: number
+  readonly diskWritesPerSecond?: number
 }
 
 /** A `RecordedGuest`; its memory is as large as its recording says. */
@@ -41,7 +47,7 @@ export const WRITING_GUEST_DEFAULTS: WritingGuestSpec = {
   memoryBytes: 256 * 2 ** 20,
 }
 
-const OPTIONS = ['seed', 'rate', 'working-set', 'size'] as const
+const OPTIONS = ['seed', 'rate', 'working-set', 'size', 'packets', 'noise', 'disk', 'disk-rate'] as const
 type Option = (typeof OPTIONS)[number]
 
 /** @throws GuestSpecError, which says what would have been accepted. */
@@ -62,8 +68,18 @@ export function formatGuestSpec(spec: GuestSpec): string {
   if (spec.kind === 'image') return `image:${spec.directory}`
   const { seed, pagesPerSecond, workingSetBytes, memoryBytes } = spec
   const sizes = `working-set=${formatSize(workingSetBytes)},size=${formatSize(memoryBytes)}`
-  return `write:seed=${seed},rate=${pagesPerSecond},${sizes}`
+  return `write:seed=${seed},rate=${pagesPerSecond},${sizes}${formatOutput(spec)}`
 }
+
+const formatOutput = ({ packetsPerSecond, noiseEvery, diskBytes, diskWritesPerSecond }: WritingGuestSpec): string =>
+  Object.entries({
+    packets: packetsPerSecond,
+    noise: noiseEvery,
+    disk: diskBytes === undefined ? undefined : formatSize(diskBytes),
+    'disk-rate': diskWritesPerSecond,
+  })
+    .map(([name, value]) => (value === undefined ? '' : `,${name}=${value}`))
+    .join('')
 
 function parseWriting(text: string): WritingGuestSpec {
   const given = options(text)
@@ -76,6 +92,10 @@ function parseWriting(text: string): WritingGuestSpec {
     pagesPerSecond: integer('rate', given.get('rate'), defaults.pagesPerSecond),
     workingSetBytes: pages('working-set', given.get('working-set'), workingSetDefault, memoryBytes),
     memoryBytes,
+    ...(given.has('packets') ? { packetsPerSecond: integer('packets', given.get('packets'), 0) } : {}),
+    ...(given.has('noise') ? { noiseEvery: integer('noise', given.get('noise'), 0) } : {}),
+    ...(given.has('disk') ? { diskBytes: pages('disk', given.get('disk'), 0, BLOCK_BYTES_MAX) } : {}),
+    ...(given.has('disk-rate') ? { diskWritesPerSecond: integer('disk-rate', given.get('disk-rate'), 0) } : {}),
   }
 }
 

@@ -5,6 +5,7 @@
  * `guest.advance(Math.max(0, guest.due(runningMillis) - guest.counter))`.
  */
 import type { GuestMemory } from './guest-memory.ts'
+import type { GuestOutput } from './guest-output.ts'
 
 /** Longest saved state in bytes. */
 export const GUEST_STATE_BYTES_MAX = 4096
@@ -15,6 +16,8 @@ export interface Guest {
   readonly memory: GuestMemory
   /** Operations done since the guest's start, over all hosts it ran on: a safe integer. */
   readonly counter: number
+  /** Called within `advance` with what the guest sends, in order; without it that is lost. */
+  onOutput?: ((output: GuestOutput) => void) | undefined
   /** No operation is left to be done. */
   readonly finished: boolean
   /**

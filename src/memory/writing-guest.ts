@@ -5,6 +5,7 @@
  */
 import type { Guest } from './guest.ts'
 import type { GuestMemory } from './guest-memory.ts'
+import { OutputSchedule, type GuestOutput, type GuestOutputOptions } from './guest-output.ts'
 import { guestStateBody, newGuestState } from './guest-state.ts'
 import { counterHash, mix32 } from './hash.ts'
 import { GuestOptionError, GuestStateError } from './memory-error.ts'
@@ -23,6 +24,8 @@ export interface WritingGuestOptions {
   /** Bytes from the start of memory, over all blocks in order, that operations pick from: whole pages, at least one. */
   readonly workingSetBytes: number
   readonly memory: GuestMemory
+  /** What it sends to the outside. Default nothing. */
+  readonly output?: GuestOutputOptions
 }
 
 export class WritingGuest implements Guest {
@@ -32,6 +35,8 @@ export class WritingGuest implements Guest {
   readonly seed: number
   readonly pagesPerSecond: number
   readonly workingSetBytes: number
+  onOutput: ((output: GuestOutput) => void) | undefined
+  readonly #schedule: OutputSchedule | undefined
   #counter = 0
   readonly #workingSetPages: number
   readonly #record = new Uint8Array(RECORD_BYTES)
@@ -39,7 +44,7 @@ export class WritingGuest implements Guest {
 
   /** @throws GuestOptionError on an option out of range; memory is not touched. */
   constructor(options: WritingGuestOptions) {
-    const { seed, pagesPerSecond, workingSetBytes, memory } = options
+    const { seed, pagesPerSecond, workingSetBytes, memory, output } = options
     if (!Number.isSafeInteger(seed) || seed < 0)
       throw new GuestOptionError('seed of a writing guest', 'a safe integer >= 0', `${seed}`)
     if (!Number.isFinite(pagesPerSecond) || pagesPerSecond < 0)
@@ -51,6 +56,7 @@ export class WritingGuest implements Guest {
         `a positive multiple of ${PAGE_BYTES} bytes, at most the memory's ${memory.totalBytes}`,
         `${workingSetBytes}`,
       )
+    this.#schedule = output === undefined ? undefined : new OutputSchedule(memory, seed, pagesPerSecond, output)
     this.seed = seed
     this.pagesPerSecond = pagesPerSecond
     this.workingSetBytes = workingSetBytes
@@ -123,6 +129,7 @@ export class WritingGuest implements Guest {
     // A record may lie on the counter; it starts with the same number.
     this.memory.writeUint64(0, 0, counter)
     this.#counter = counter
+    if (this.#schedule !== undefined) for (const output of this.#schedule.after(counter)) this.onOutput?.(output)
   }
 }
 

@@ -15,6 +15,9 @@ export const fiberGuestHost = (guest: Guest): Effect.Effect<GuestHost, never, Sc
     yield* Effect.forkScoped(Effect.forever(Effect.sleep(TICK).pipe(Effect.andThen(at((now) => runner.advance(now))))))
     return {
       memory: guest.memory,
+      onOutput: (take) => {
+        guest.onOutput = take
+      },
       start: at((now) => runner.start(now)),
       stop: at((now) => runner.stop(now)),
       throttle: (percentage) => at((now) => runner.throttle(now, percentage)),

@@ -3,7 +3,7 @@
  * returns, the guest has made its last write.
  */
 import { Effect, Schema } from 'effect'
-import type { Guest, GuestMemory } from '../memory/index.ts'
+import type { Guest, GuestMemory, GuestOutput } from '../memory/index.ts'
 
 /** The guest cannot take this state: it is of another guest, or damaged. Nothing was changed. */
 export class GuestRefused extends Schema.TaggedError<GuestRefused>('GuestRefused')('GuestRefused', {
@@ -17,6 +17,8 @@ export class GuestRefused extends Schema.TaggedError<GuestRefused>('GuestRefused
 /** See the head of this file. All of it may be called in any state; starting twice is starting once. */
 export interface GuestHost {
   readonly memory: GuestMemory
+  /** From here on `take` gets what the guest sends, in order: all that it has sent before a `stop` returns. */
+  readonly onOutput: (take: (output: GuestOutput) => void) => void
   readonly start: Effect.Effect<void>
   readonly stop: Effect.Effect<void>
   /**

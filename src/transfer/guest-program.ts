@@ -8,6 +8,7 @@ import {
   type WritingGuestSpec,
 } from '../memory/index.ts'
 import type { Recording } from '../memory/node.ts'
+import { threadNow } from './thread-clock.ts'
 
 /** A guest's program: what to write, or what was recorded. */
 export type GuestProgram =
@@ -25,6 +26,9 @@ export const memoryBytesOf = (program: GuestProgram): number =>
 export const allocateFor = (program: GuestProgram): GuestMemory =>
   GuestMemory.allocate([{ name: RAM_BLOCK_NAME, usedLength: memoryBytesOf(program) }])
 
+const sends = ({ packetsPerSecond = 0, diskWritesPerSecond = 0 }: WritingGuestSpec): boolean =>
+  packetsPerSecond > 0 || diskWritesPerSecond > 0
+
 /** The guest of a program on its memory; the memory is not touched. */
 export const makeGuest = (program: GuestProgram, memory: GuestMemory): Guest =>
   program.kind === 'write'
@@ -33,6 +37,7 @@ export const makeGuest = (program: GuestProgram, memory: GuestMemory): Guest =>
         pagesPerSecond: program.spec.pagesPerSecond,
         workingSetBytes: program.spec.workingSetBytes,
         memory,
+        ...(sends(program.spec) ? { output: { ...program.spec, readClock: threadNow } } : {}),
       })
     : new RecordedGuest({ recording: program.recording, memory })
 

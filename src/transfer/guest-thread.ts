@@ -1,6 +1,6 @@
 /** Entry of the thread that is the guest's vCPU. */
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads'
-import { GuestMemory, type SharedGuestMemory } from '../memory/index.ts'
+import { GuestMemory, type GuestOutput, type SharedGuestMemory } from '../memory/index.ts'
 import { GuestRunner } from './guest-host.ts'
 import { makeGuest, type GuestProgram } from './guest-program.ts'
 import { threadNow } from './thread-clock.ts'
@@ -28,12 +28,28 @@ export interface GuestAnswer {
   readonly reason?: string
 }
 
+/** What the guest has sent, in order; it comes before the answer to whatever made it. */
+export interface GuestSent {
+  readonly sent: readonly GuestOutput[]
+}
+
 /** How long the vCPU sleeps when it has done what is due. */
 const TICK_MILLIS = 1
 
 const job = workerData as GuestJob
 const doorbell = new Doorbell(job.doorbell)
 const runner = new GuestRunner(makeGuest(job.program, GuestMemory.fromShared(job.memory)))
+
+let sent: GuestOutput[] = []
+runner.guest.onOutput = (output) => {
+  sent.push(output)
+}
+
+const passOn = (): void => {
+  if (sent.length === 0) return
+  job.port.postMessage({ sent } satisfies GuestSent)
+  sent = []
+}
 
 const perform = (request: GuestRequest): unknown => {
   switch (request.type) {
@@ -66,10 +82,13 @@ const run = (): void => {
   for (;;) {
     const rung = doorbell.count
     for (const request of posted<GuestRequest>(job.port)) {
-      job.port.postMessage(answer(request))
+      const answered = answer(request)
+      passOn()
+      job.port.postMessage(answered)
       if (request.type === 'end') return job.port.close()
     }
     runner.advance(threadNow())
+    passOn()
     doorbell.sleep(rung, runner.isRunning ? TICK_MILLIS : 1000)
   }
 }

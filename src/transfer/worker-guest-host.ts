@@ -1,10 +1,10 @@
 /** A guest in a thread of its own, as a vCPU is: it writes while pages move and answers are given. */
 import { MessageChannel } from 'node:worker_threads'
 import { Effect, type Scope } from 'effect'
-import type { GuestMemory } from '../memory/index.ts'
+import type { GuestMemory, GuestOutput } from '../memory/index.ts'
 import { GuestRefused, type GuestHost } from './guest-host.ts'
 import type { GuestProgram } from './guest-program.ts'
-import type { GuestAnswer, GuestJob, GuestRequest } from './guest-thread.ts'
+import type { GuestAnswer, GuestJob, GuestRequest, GuestSent } from './guest-thread.ts'
 import { Doorbell, startThread } from './worker-thread.ts'
 
 type Question = GuestRequest extends infer Request
@@ -37,7 +37,12 @@ export const workerGuestHost = (
       waiting.clear()
     }
     thread.on('error', (error) => failAll(`the guest's thread ended: ${error.message}`))
-    port1.on('message', (answer: GuestAnswer) => {
+    let take: (output: GuestOutput) => void = () => {}
+    port1.on('message', (answer: GuestAnswer | GuestSent) => {
+      if ('sent' in answer) {
+        for (const output of answer.sent) take(output)
+        return
+      }
       waiting.get(answer.number)?.(answer)
       waiting.delete(answer.number)
     })
@@ -54,6 +59,9 @@ export const workerGuestHost = (
     const must = (question: Question) => Effect.orDie(ask(question))
     return {
       memory,
+      onOutput: (taker) => {
+        take = taker
+      },
       start: Effect.asVoid(must({ type: 'start' })),
       stop: Effect.asVoid(must({ type: 'stop' })),
       throttle: (percentage) => Effect.asVoid(must({ type: 'throttle', percentage })),
