@@ -4,8 +4,8 @@ import type { Profile } from '../../machines/index.ts'
 /** Properties whose values are `on` and `off` there. */
 const flags: ReadonlySet<string> = new Set(['verify-peer', 'sanity-check'])
 
-/** A comma within a value is written twice. */
-const split = (text: string): readonly string[] =>
+/** The parts of an option between its commas; one within a value is written twice. */
+export const splitOption = (text: string): readonly string[] =>
   text
     .replaceAll(',,', '\0')
     .split(',')
@@ -18,7 +18,7 @@ const flag = (name: string, value: string): boolean | string => {
 
 /** The arguments of object-add; a text says what is wrong with the option. */
 export const objectArguments = (text: string, profile: Profile): Readonly<Record<string, unknown>> | string => {
-  const [first = '', ...rest] = split(text)
+  const [first = '', ...rest] = splitOption(text)
   const type = first.replace(/^qom-type=/, '')
   const props: Record<string, unknown> = {}
   for (const part of rest) {

@@ -10,6 +10,7 @@ import type { DescriptorTable } from '../channel/descriptor.ts'
 import { parseQmpAddress } from '../qmp/address.ts'
 import { qmpServer } from '../qmp/server.ts'
 import { makeMigrationProcess, type MigrationProcess } from '../transfer/migration-process.ts'
+import { coloFlags, coloOptions, type ColoFlags } from './colo-options.ts'
 import { descriptorTable } from './descriptors.ts'
 import { Failure, WrongUsage } from './failure.ts'
 import { hostCommands, loadFailed } from './incoming-end.ts'
@@ -17,7 +18,7 @@ import { objectArguments } from './object-option.ts'
 import { quirksOfProcess } from './quirk-option.ts'
 import { bootStage, guestProgram, guestSpec, realPlatformWith, setStage } from './stage.ts'
 
-interface Options {
+interface Options extends ColoFlags {
   readonly qmp: string
   readonly guest: string
   readonly incoming: Option.Option<string>
@@ -37,19 +38,23 @@ const isOver = (status: string): boolean => ['none', 'completed', 'failed', 'can
 
 /** Who ends this process must not leave a migration half done; whoever listens is told why it ends. */
 const cancelAndWait = (migration: MigrationProcess) =>
-  migration.execute('migrate_cancel').pipe(
-    Effect.andThen(
-      migration.states.pipe(
-        Stream.filter((state) => isOver(outgoingStatus(state))),
-        Stream.take(1),
-        Stream.runDrain,
-      ),
-    ),
-    Effect.timeoutOption(CANCEL_PATIENCE),
-    Effect.ignore,
-    Effect.andThen(migration.guestFact('host.signal')),
-    Effect.andThen(migration.ended),
-  )
+  Effect.gen(function* () {
+    // In lock-step there is nothing to cancel: the secondary can take over, as it can when this process is killed.
+    if (outgoingStatus(yield* migration.state) !== 'colo')
+      yield* migration.execute('migrate_cancel').pipe(
+        Effect.andThen(
+          migration.states.pipe(
+            Stream.filter((state) => isOver(outgoingStatus(state))),
+            Stream.take(1),
+            Stream.runDrain,
+          ),
+        ),
+        Effect.timeoutOption(CANCEL_PATIENCE),
+        Effect.ignore,
+      )
+    yield* migration.guestFact('host.signal')
+    yield* migration.ended
+  })
 
 const announce = (options: Options, kind: 'qmp' | 'incoming', address: string) => {
   const text = kind === 'qmp' ? `QMP on ${address}` : `waiting for a migration on ${address}`
@@ -77,13 +82,14 @@ const run = Effect.fn('serve')(function* (options: Options, descriptors: Descrip
   const incoming = Option.getOrUndefined(options.incoming)
   const stage = yield* setStage(yield* guestProgram(spec, incoming === undefined))
   if (incoming === undefined) bootStage(stage)
+  const colo = yield* coloOptions(options, stage)
   const migration = yield* makeMigrationProcess({
+    ...colo.options,
     guest: stage.guest,
     profile,
     quirks,
     autostart: !options.paused,
     descriptors,
-    replication: [],
     ...(incoming === undefined ? {} : { incoming: 'defer' }),
   })
   yield* Effect.forEach(options.object, (text) => addObject(migration, text, profile))
@@ -93,7 +99,11 @@ const run = Effect.fn('serve')(function* (options: Options, descriptors: Descrip
       .pipe(Effect.mapError(({ desc }) => new Failure({ reason: `--incoming ${incoming}: ${desc}` })))
   const server = yield* qmpServer(migration, {
     address: options.qmp,
-    extra: hostCommands(stage, migration),
+    extra: {
+      ...hostCommands(stage, migration),
+      'x-switchover-network': () => Effect.sync(() => migration.network()),
+      'x-switchover-checkpoints': () => Effect.sync(() => colo.checkpoints.splice(0)),
+    },
     ...Option.match(options.name, { onNone: () => ({}), onSome: (name) => ({ name }) }),
   })
   yield* announce(options, 'qmp', server.address)
@@ -150,6 +160,7 @@ export const serve = Command.make(
       Flag.withDescription('the addresses on stdout, one JSON line each'),
       Flag.withDefault(false),
     ),
+    ...coloFlags,
   },
   (options) =>
     Effect.gen(function* () {

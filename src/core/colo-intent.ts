@@ -35,6 +35,8 @@ export const coloIntentOf = (action: string, params: unknown, state: CoreState):
       return { type: 'fence', role: place.role, run: state.tickets }
     case 'interruptCheckpoint':
       return { type: 'interrupt-checkpoint', ...place }
+    case 'holdOutput':
+      return { type: 'hold-output', role: place.role }
     case 'closeColo':
       return { type: 'close-colo', ...place }
     default:

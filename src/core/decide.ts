@@ -186,7 +186,7 @@ const intentOf = (action: string, params: unknown, state: CoreState): Intent | u
         ...connectTls(state, state.outgoing?.uri ?? ''),
       }
     case 'beginSetup':
-      return { type: 'begin-setup', run, parameters: transferParameters(state) }
+      return { type: 'begin-setup', run, parameters: transferParameters(state), colo: state.chart.context.colo }
     case 'iterate':
       return { type: 'iterate', run }
     case 'completePrecopy':
@@ -219,8 +219,6 @@ const intentOf = (action: string, params: unknown, state: CoreState): Intent | u
       return { type: 'mirror-images' }
     case 'saveDevices':
       return saveIntent(state)
-    case 'holdOutput':
-      return { type: 'hold-output' }
     case 'releaseOutput':
       return { type: 'release-output' }
     case 'openOutput':

@@ -56,7 +56,13 @@ export type Intent =
       readonly tls?: ConnectTlsParameters
     }
   /** Start the dirty log, write header and section starts: outgoing.setup-done or outgoing.failed. */
-  | { readonly type: 'begin-setup'; readonly run: number; readonly parameters: TransferParameters }
+  | {
+      readonly type: 'begin-setup'
+      readonly run: number
+      readonly parameters: TransferParameters
+      /** Announce that lock-step follows. */
+      readonly colo: boolean
+    }
   /** Passes until outgoing.converged or outgoing.failed; outgoing.pass and outgoing.progress on the way. */
   | { readonly type: 'iterate'; readonly run: number }
   | { readonly type: 'set-parameters'; readonly run: number; readonly parameters: TransferParameters }
@@ -133,7 +139,7 @@ export type Intent =
    * From here on what the guest sends is kept. A primary lets out what the secondary's guest has sent too, and tells of
    * what differs or does not come (outgoing.output-differs); a secondary's never leaves.
    */
-  | { readonly type: 'hold-output' }
+  | { readonly type: 'hold-output'; readonly role: ReplicationRole }
   /** What the guest sent until it was stopped for the checkpoint may leave. */
   | { readonly type: 'release-output' }
   /** This side is alone: what is kept leaves, as far as no client was told of it, and what comes leaves at once. */

@@ -23,14 +23,18 @@ t.test('an image is a directory, colons, commas and all', async (t) => {
 })
 
 t.test('a formatted spec reads back', async (t) => {
-  for (const text of ['write:seed=7,rate=3,working-set=12K,size=1G', 'image:some/where'])
+  for (const text of [
+    'write:seed=7,rate=3,working-set=12K,size=1G',
+    'write:seed=7,rate=3,working-set=12K,size=1G,packets=3,noise=2,disk=1M,disk-rate=1',
+    'image:some/where',
+  ])
     t.equal(formatGuestSpec(parseGuestSpec(text)), text)
 })
 
 t.test('what cannot be read says what can', async (t) => {
   for (const [text, expected] of [
-    ['', 'write:seed=,rate=,working-set=,size= or image:DIR'],
-    ['idle:', 'write:seed=,rate=,working-set=,size= or image:DIR'],
+    ['', 'write:seed=,rate=,working-set=,size=,packets=,noise=,disk=,disk-rate= or image:DIR'],
+    ['idle:', 'write:seed=,rate=,working-set=,size=,packets=,noise=,disk=,disk-rate= or image:DIR'],
     ['image:', 'image:DIR with the directory of a recording'],
     ['image', 'image:DIR with the directory of a recording'],
     ['write:colour=red', 'seed=, rate=, working-set=, size='],
@@ -44,6 +48,9 @@ t.test('what cannot be read says what can', async (t) => {
     ['write:size=0', 'a size of whole pages (multiples of 4K), at most 16T'],
     ['write:size=big', 'a size of whole pages (multiples of 4K), at most 16T'],
     ['write:size=17T', 'a size of whole pages (multiples of 4K), at most 16T'],
+    ['write:rate=10,packets=11', 'a whole number from 0 to its rate of 10'],
+    ['write:rate=10,disk=4K,disk-rate=11', 'a whole number from 0 to its rate of 10'],
+    ['write:disk-rate=1', 'disk= beside it'],
     ['write:size=8K,working-set=12K', 'a size of whole pages (multiples of 4K), at most 8K'],
   ] as const)
     t.throws(() => parseGuestSpec(text), { name: 'GuestSpecError', expected }, text)

@@ -86,16 +86,36 @@ function parseWriting(text: string): WritingGuestSpec {
   const defaults = WRITING_GUEST_DEFAULTS
   const memoryBytes = pages('size', given.get('size'), defaults.memoryBytes, BLOCK_BYTES_MAX)
   const workingSetDefault = Math.min(defaults.workingSetBytes, memoryBytes)
+  const pagesPerSecond = integer('rate', given.get('rate'), defaults.pagesPerSecond)
   return {
     kind: 'write',
     seed: integer('seed', given.get('seed'), defaults.seed),
-    pagesPerSecond: integer('rate', given.get('rate'), defaults.pagesPerSecond),
+    pagesPerSecond,
     workingSetBytes: pages('working-set', given.get('working-set'), workingSetDefault, memoryBytes),
     memoryBytes,
-    ...(given.has('packets') ? { packetsPerSecond: integer('packets', given.get('packets'), 0) } : {}),
+    ...output(given, pagesPerSecond),
+  }
+}
+
+/** What is sent, at most once an operation. */
+function output(
+  given: ReadonlyMap<Option, string>,
+  pagesPerSecond: number,
+): Pick<WritingGuestSpec, 'packetsPerSecond' | 'noiseEvery' | 'diskBytes' | 'diskWritesPerSecond'> {
+  const rate = (option: 'packets' | 'disk-rate'): number => {
+    const text = given.get(option)
+    const value = integer(option, text, 0)
+    if (value <= pagesPerSecond) return value
+    const expected = `a whole number from 0 to its rate of ${pagesPerSecond}`
+    throw new GuestSpecError(`${option} of a writing guest`, expected, JSON.stringify(text))
+  }
+  if (given.has('disk-rate') && !given.has('disk'))
+    throw new GuestSpecError('disk-rate of a writing guest', 'disk= beside it', 'none')
+  return {
+    ...(given.has('packets') ? { packetsPerSecond: rate('packets') } : {}),
     ...(given.has('noise') ? { noiseEvery: integer('noise', given.get('noise'), 0) } : {}),
     ...(given.has('disk') ? { diskBytes: pages('disk', given.get('disk'), 0, BLOCK_BYTES_MAX) } : {}),
-    ...(given.has('disk-rate') ? { diskWritesPerSecond: integer('disk-rate', given.get('disk-rate'), 0) } : {}),
+    ...(given.has('disk-rate') ? { diskWritesPerSecond: rate('disk-rate') } : {}),
   }
 }
 

@@ -44,7 +44,7 @@ const startProcess = (
       guest,
       profile: '7.2',
       quirks,
-      replication: [],
+      disks: [],
       ...(role === 'source' ? {} : { incoming: 'defer' as const }),
     })
     const messages = yield* Queue.unbounded<unknown, Cause.Done>()

@@ -52,7 +52,7 @@ t.test('a sparse guest of 4.5 GiB', async (t) => {
   const until = (type: string) => {
     for (let steps = 0; !heard.includes(type); steps++) {
       outgoing.step(outLink, steps)
-      incoming.step(inLink)
+      incoming.step(inLink, steps)
       if (steps > 1e6 || heard.includes('outgoing.failed') || heard.includes('incoming.failed'))
         throw new Error(heard.join())
     }
@@ -66,11 +66,11 @@ t.test('a sparse guest of 4.5 GiB', async (t) => {
   here.writeUint64(1, 2 ** 32 + 8192, 99)
   outgoing.order({ type: 'complete', devices: [globalState('running'), guestState(new Uint8Array(8))] }, 1)
   until('arrived')
-  incoming.order({ type: 'accept' })
+  incoming.order({ type: 'accept' }, 1)
   until('outgoing.prepared')
   outgoing.order({ type: 'commit' }, 2)
   until('incoming.ended')
-  incoming.order({ type: 'acknowledge' })
+  incoming.order({ type: 'acknowledge' }, 2)
   until('outgoing.loaded')
 
   for (const [index, offset] of marks.entries()) t.equal(there.readUint64(1, offset), index + 1, `${offset}`)

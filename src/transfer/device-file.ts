@@ -5,8 +5,9 @@
 import { open } from 'node:fs/promises'
 import { Effect, Schema } from 'effect'
 import { systemText } from '../channel/system-error.ts'
-import { writeEof, writeFooter, writeHeader, writeSectionFull } from '../wire/index.ts'
-import { deviceSections, type DeviceState } from './dialect.ts'
+import { writeEof, writeHeader } from '../wire/index.ts'
+import { deviceBytesOf, written } from './device-bytes.ts'
+import type { DeviceState } from './dialect.ts'
 
 /** The file could not be opened, and is as it was; or not be written, and is incomplete. */
 export class DeviceFileError extends Schema.TaggedError<DeviceFileError>('DeviceFileError')('DeviceFileError', {
@@ -18,22 +19,13 @@ export class DeviceFileError extends Schema.TaggedError<DeviceFileError>('Device
   }
 }
 
-/** Bytes around a section's payload: marks, id, name (up to 255), instance and version, footer. */
-const FRAMING_BYTES_MAX = 5 + 256 + 8 + 5
-
 /** The bytes of the file. */
-export const deviceFile = (devices: readonly DeviceState[]): Uint8Array => {
-  const sections = deviceSections(devices)
-  const room = sections.reduce((bytes, { payload }) => bytes + payload.length + FRAMING_BYTES_MAX, 16)
-  const buffer = new Uint8Array(room)
-  let at = writeHeader(buffer, 0)
-  for (const { section, payload } of sections) {
-    at = writeSectionFull(buffer, at, section)
-    buffer.set(payload, at)
-    at = writeFooter(buffer, at + payload.length, section.id)
-  }
-  return buffer.subarray(0, writeEof(buffer, at))
-}
+export const deviceFile = (devices: readonly DeviceState[]): Uint8Array =>
+  Buffer.concat([
+    written(16, (bytes) => writeHeader(bytes, 0)),
+    deviceBytesOf(devices),
+    written(1, (bytes) => writeEof(bytes, 0)),
+  ])
 
 const failure = (at: 'open' | 'write', error: unknown): DeviceFileError =>
   new DeviceFileError({ at, reason: systemText(error) })

@@ -3,7 +3,7 @@
  * end mark. The question is an ordinary PING; as a destination loads sections in order, its PONG says that everything in
  * front of it is loaded. Only then does the source release its images and write the end mark.
  */
-import type { Section } from '../wire/index.ts'
+import { COLO_STATE_IDSTR, SECTION_EOF, SECTION_FOOTER, SECTION_FULL, type Section } from '../wire/index.ts'
 
 /** Machine name in the configuration section. */
 export const MACHINE_NAME = 'switchover'
@@ -14,9 +14,12 @@ export const PREPARE_PING = 5
 /** Value of the PING of an inquiry after a lost channel. */
 export const INQUIRY_PING = 6
 
+/** The devices that a guest of ours has; `COLOState` is how a source of 2.11 says that COLO follows. */
+const DEVICES = ['globalstate', 'guest', 'net', COLO_STATE_IDSTR] as const
+
 /** The state of one device. */
 export interface DeviceState {
-  readonly idstr: 'globalstate' | 'guest'
+  readonly idstr: (typeof DEVICES)[number]
   readonly payload: Uint8Array
 }
 
@@ -24,7 +27,7 @@ export interface DeviceState {
 const GLOBAL_STATE_BYTES = 104
 
 /** The run state that the destination is to enter, as QEMU's `globalstate` device carries it. */
-export const globalState = (runState: 'running' | 'paused'): DeviceState => {
+export const globalState = (runState: string): DeviceState => {
   const payload = new Uint8Array(GLOBAL_STATE_BYTES)
   const text = new TextEncoder().encode(runState)
   new DataView(payload.buffer).setUint32(0, text.length + 1)
@@ -61,8 +64,80 @@ const GUEST_STATE_PAYLOAD_BYTES = 4 + 4096
 /** How long a device's payload is: what a receiver has to know beforehand, as the stream does not say. */
 export const deviceBytes = (idstr: string, version: number): number | undefined => {
   if (version !== 1) return undefined
-  if (idstr === 'globalstate') return GLOBAL_STATE_BYTES
-  return idstr === 'guest' ? GUEST_STATE_PAYLOAD_BYTES : undefined
+  switch (idstr) {
+    case 'globalstate':
+      return GLOBAL_STATE_BYTES
+    case 'guest':
+      return GUEST_STATE_PAYLOAD_BYTES
+    case 'net':
+      return NETWORK_PAYLOAD_BYTES
+    case COLO_STATE_IDSTR:
+      return 1
+    default:
+      return undefined
+  }
+}
+
+/** What a source of 2.11 announces COLO by. */
+export const coloState: DeviceState = { idstr: COLO_STATE_IDSTR, payload: Uint8Array.of(1) }
+
+/** Bytes of one piece of a network's state. */
+const NETWORK_PAYLOAD_BYTES = 4096
+
+/** The state of a guest's network card, in as many pieces as it needs: a length in each, then as many bytes, padded. */
+export const networkState = (state: Uint8Array): readonly DeviceState[] => {
+  const room = NETWORK_PAYLOAD_BYTES - 4
+  return Array.from({ length: Math.ceil(state.length / room) }, (_unused, piece) => {
+    const payload = new Uint8Array(NETWORK_PAYLOAD_BYTES)
+    const bytes = state.subarray(piece * room, (piece + 1) * room)
+    new DataView(payload.buffer).setUint32(0, bytes.length)
+    payload.set(bytes, 4)
+    return { idstr: 'net', payload } as const
+  })
+}
+
+/** The bytes that {@link networkState} was given; undefined if a piece is not of its making. */
+export const networkStateOf = (devices: readonly DeviceState[]): Uint8Array | undefined => {
+  const pieces = devices.filter(({ idstr }) => idstr === 'net').map(({ payload }) => guestStateOf(payload))
+  if (pieces.some((piece) => piece === undefined)) return undefined
+  const all = pieces as readonly Uint8Array[]
+  const joined = new Uint8Array(all.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const piece of all) {
+    joined.set(piece, at)
+    at += piece.length
+  }
+  return joined
+}
+
+const isDevice = (idstr: string): idstr is DeviceState['idstr'] => DEVICES.some((known) => known === idstr)
+
+/** A device section as it was read; undefined for a device that no guest of ours has. */
+export const deviceOf = (idstr: string, payload: Uint8Array): DeviceState | undefined =>
+  isDevice(idstr) ? { idstr, payload } : undefined
+
+/** Takes the device sections of a checkpoint apart, or says what is wrong with them. Their lengths are known here only. */
+export const splitDevices = (bytes: Uint8Array): readonly DeviceState[] | string => {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  const devices: DeviceState[] = []
+  let at = 0
+  while (at < bytes.length && bytes[at] === SECTION_FULL) {
+    const nameLength = at + 6 <= bytes.length ? bytes[at + 5]! : Infinity
+    const payloadAt = at + 6 + nameLength + 8
+    if (payloadAt > bytes.length) return 'a section that is cut off'
+    const id = view.getUint32(at + 1)
+    const idstr = new TextDecoder().decode(bytes.subarray(at + 6, at + 6 + nameLength))
+    const length = deviceBytes(idstr, view.getUint32(payloadAt - 4))
+    const footerAt = payloadAt + (length ?? Infinity)
+    if (length === undefined || footerAt + 5 > bytes.length) return `a section ${idstr} that is unknown or cut off`
+    if (bytes[footerAt] !== SECTION_FOOTER || view.getUint32(footerAt + 1) !== id) return `no footer behind ${idstr}`
+    const device = deviceOf(idstr, bytes.slice(payloadAt, footerAt))
+    if (device !== undefined) devices.push(device)
+    at = footerAt + 5
+  }
+  return at === bytes.length - 1 && bytes[at] === SECTION_EOF
+    ? devices
+    : `${bytes.length - at} bytes that are no section`
 }
 
 /** The sections of the devices, in the order in which they are sent. */

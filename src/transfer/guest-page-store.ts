@@ -16,6 +16,11 @@ export class GuestPageStore implements PageStore {
     this.#order = order
   }
 
+  /** The guest's block at a position of the stream's list. */
+  blockAt(index: number): number {
+    return this.#order[index]!
+  }
+
   write(index: number, offset: number, bytes: Uint8Array, at: number): void {
     copyPageInto(this.#bytesOf(index), offset, bytes, at)
   }

@@ -12,14 +12,28 @@ import {
   silentSink,
   StreamDecoder,
   StreamError,
+  writeColoMessage,
   writeReturnPath,
+  type ColoMessageName,
   type Command,
   type Configuration,
+  type PageStore,
   type RamBlock,
   type ReturnPathMessage,
   type Section,
+  type StreamSink,
 } from '../wire/index.ts'
-import { deviceBytes, IDENTITY_BYTES, MACHINE_NAME, PREPARE_PING, runStateOf, type DeviceState } from './dialect.ts'
+import { CheckpointCopy } from './colo/checkpoint-copy.ts'
+import { CheckpointReceiver } from './colo/checkpoint-receiver.ts'
+import {
+  deviceBytes,
+  deviceOf,
+  IDENTITY_BYTES,
+  MACHINE_NAME,
+  PREPARE_PING,
+  runStateOf,
+  type DeviceState,
+} from './dialect.ts'
 import { GuestPageStore } from './guest-page-store.ts'
 import { OutputQueue } from './output-queue.ts'
 import type { IncomingOrder, IncomingReport, Wait } from './order.ts'
@@ -50,25 +64,49 @@ export class IncomingEngine {
   readonly #queue = new OutputQueue(ANSWER_BYTES_MAX)
   readonly #devices: DeviceState[] = []
   readonly #store: GuestPageStore
+  readonly #sink: StreamSink
+  /** Present from when the source has announced COLO in front of its memory. */
+  #copy: CheckpointCopy | undefined
+  #lockStep: CheckpointReceiver | undefined
   #runState = 'running'
-  #phase: 'loading' | 'arrived' | 'ended' | 'failed' | 'closing' | 'over' = 'loading'
+  /** `apart`: lock-step whose channel is lost; a checkpoint that is here can still be put in use. */
+  #phase: 'loading' | 'arrived' | 'ended' | 'lock-step' | 'apart' | 'failed' | 'closing' | 'over' = 'loading'
 
   constructor(options: IncomingEngineOptions) {
     this.#memory = options.memory
     this.#report = options.report
     this.#store = new GuestPageStore(options.memory)
-    this.#decoder = new StreamDecoder(
-      {
-        ...silentSink,
-        ...pageApplier(this.#store, (at) => this.#decoder.offsetOf(at)),
-        header: (configuration) => this.#identify(configuration),
-        ramBlocks: (blocks) => this.#matchBlocks(blocks),
-        device: (section, payload) => this.#takeDevice(section, payload),
-        command: (command) => this.#obey(command),
-        end: () => this.#end(),
+    this.#sink = {
+      ...silentSink,
+      ...pageApplier(this.#pages(), (at) => this.#decoder.offsetOf(at)),
+      header: (configuration) => this.#identify(configuration),
+      ramBlocks: (blocks) => this.#matchBlocks(blocks),
+      device: (section, payload) => this.#takeDevice(section, payload),
+      command: (command) => this.#obey(command),
+      coloMessage: (message) => this.#lockStep?.hear(message),
+      checkpointDevices: (bytes) => this.#lockStep?.takeDevices(bytes),
+      end: () => this.#end(),
+    }
+    this.#decoder = new StreamDecoder(this.#sink, { deviceLength: deviceBytes, vmDescription: 'required' })
+  }
+
+  /** Where pages go: into the guest's memory; in COLO into the copy as well; and in lock-step into the copy alone. */
+  #pages(): PageStore {
+    const store = this.#store
+    return {
+      write: (index, offset, bytes, at) => {
+        if (this.#lockStep === undefined) store.write(index, offset, bytes, at)
+        this.#copy?.write(store.blockAt(index), offset, bytes, at)
       },
-      { deviceLength: deviceBytes, vmDescription: 'required' },
-    )
+      fill: (index, offset, value) => {
+        if (this.#lockStep === undefined) store.fill(index, offset, value)
+        this.#copy?.fill(store.blockAt(index), offset, value)
+      },
+      read: (index, offset, into) =>
+        this.#copy === undefined
+          ? store.read(index, offset, into)
+          : this.#copy.read(store.blockAt(index), offset, into),
+    }
   }
 
   /** Bytes read from the link so far. */
@@ -76,7 +114,7 @@ export class IncomingEngine {
     return this.#received
   }
 
-  order(order: IncomingOrder): void {
+  order(order: IncomingOrder, nowMillis: number): void {
     if (this.#phase === 'over') return
     switch (order.type) {
       case 'accept':
@@ -90,8 +128,18 @@ export class IncomingEngine {
         this.#answer({ name: 'SHUT', value: 1 })
         this.#phase = 'closing'
         break
+      case 'lock-step':
+        this.#lockStep?.begin(order, nowMillis)
+        break
+      case 'colo-message':
+        this.#say(order.message)
+        break
+      case 'load':
+        this.#lockStep?.apply()
+        break
       case 'abort':
         this.#phase = 'over'
+        this.#lockStep?.close()
         break
       // A stream of ours has one connection.
       case 'channel':
@@ -100,13 +148,22 @@ export class IncomingEngine {
   }
 
   /** Does what can be done without waiting, and says what to wait for. Never throws: what fails is reported. */
-  step(link: ByteLink): Wait {
+  step(link: ByteLink, nowMillis: number): Wait {
     if (this.#phase === 'over') return { kind: 'over' }
     try {
-      return this.#advance(link)
+      return this.#advance(link, nowMillis)
     } catch (error) {
-      return this.#fail(error)
+      return this.#lockStep === undefined ? this.#fail(error) : this.#comeApart(this.#lockStep, error)
     }
+  }
+
+  /** What a pair comes apart by. A checkpoint that is here is a good one, whatever came behind it. */
+  #comeApart(lockStep: CheckpointReceiver, error: unknown): Wait {
+    this.#phase = 'apart'
+    const reason = error instanceof Error ? error.message : String(error)
+    const lost = error instanceof ChannelError || lockStep.isStaged
+    this.#report({ type: lost ? 'incoming.lost' : 'incoming.failed', reason, side: lost ? 'channel' : 'source' })
+    return { kind: 'order' }
   }
 
   #fail(error: unknown): Wait {
@@ -121,8 +178,12 @@ export class IncomingEngine {
     return this.#phase === 'failed' ? { kind: 'order' } : { kind: 'over' }
   }
 
-  #advance(link: ByteLink): Wait {
-    if (!this.#queue.flush(link)) return { kind: 'link' }
+  #advance(link: ByteLink, nowMillis: number): Wait {
+    if (this.#phase === 'apart') return { kind: 'order' }
+    if (!this.#queue.flush(link)) {
+      this.#lockStep?.silent(nowMillis)
+      return { kind: 'link' }
+    }
     if (this.#phase === 'closing') {
       this.#phase = 'over'
       link.endWrites()
@@ -131,15 +192,16 @@ export class IncomingEngine {
     if (this.#phase === 'ended' || this.#phase === 'failed') return { kind: 'order' }
     for (let handled = 0; handled < STEP_BYTES_MAX;) {
       const count = link.read(this.#buffer, this.#held, BUFFER_BYTES)
-      if (count === 0) return { kind: 'link' }
-      if (count < 0) {
-        this.#decoder.finish(this.#held)
-        throw new ChannelError('read', 'EOF', 'the source closed the channel')
+      if (count === 0) {
+        this.#lockStep?.silent(nowMillis)
+        return { kind: 'link' }
       }
+      if (count < 0) this.#meetEnd()
       handled += count
       this.#received += count
+      this.#lockStep?.heard(nowMillis)
       const end = this.#held + count
-      const used = this.#decoder.feed(this.#buffer, 0, end)
+      const used = this.#feed(end)
       this.#buffer.copyWithin(0, used, end)
       this.#held = end - used
       if (!this.#queue.flush(link)) return { kind: 'link' }
@@ -147,6 +209,41 @@ export class IncomingEngine {
     }
     this.#report({ type: 'received', bytes: this.#received })
     return { kind: 'until', millis: 0 }
+  }
+
+  /** Nothing more comes. A primary says no farewell. */
+  #meetEnd(): never {
+    if (this.#lockStep === undefined) this.#decoder.finish(this.#held)
+    throw new ChannelError(
+      'read',
+      'EOF',
+      `the ${this.#lockStep === undefined ? 'source' : 'primary'} closed the channel`,
+    )
+  }
+
+  /** Consumes what is complete in front of `end`; tells how much that was. */
+  #feed(end: number): number {
+    const used = this.#lockStep === undefined ? this.#decoder.feed(this.#buffer, 0, end) : 0
+    if (this.#lockStep === undefined && this.#decoder.complete && this.#decoder.colo !== undefined)
+      this.#enterLockStep()
+    return this.#lockStep === undefined ? used : used + this.#lockStep.feed(this.#buffer, used, end)
+  }
+
+  /** Behind the first stream. What is told of it comes after all that has to be in place before the guest runs. */
+  #enterLockStep(): void {
+    if (this.#copy === undefined) {
+      this.#copy = new CheckpointCopy(this.#memory)
+      this.#copy.takeAll()
+    }
+    this.#phase = 'lock-step'
+    this.#lockStep = new CheckpointReceiver({
+      copy: this.#copy,
+      first: this.#decoder,
+      sink: this.#sink,
+      report: this.#report,
+    })
+    this.#report({ type: 'received', bytes: this.#received })
+    this.#report({ type: 'incoming.colo', running: this.#runState === 'running' })
   }
 
   #hasEnded(): boolean {
@@ -157,8 +254,12 @@ export class IncomingEngine {
     this.#queue.at = writeReturnPath(this.#queue.bytes, this.#queue.at, message)
   }
 
+  #say(name: ColoMessageName): void {
+    if (name !== 'vmstate-size') this.#queue.at = writeColoMessage(this.#queue.bytes, this.#queue.at, { name })
+  }
+
   #error(message: string, expected: string, found: string): StreamError {
-    return new StreamError(this.#decoder.position, message, expected, found)
+    return new StreamError(this.#lockStep?.position ?? this.#decoder.position, message, expected, found)
   }
 
   #unsupported(what: string): never {
@@ -172,7 +273,8 @@ export class IncomingEngine {
         MACHINE_NAME,
         configuration?.machine ?? 'no configuration',
       )
-    this.#report({ type: 'identified', identity: configuration.uuid ?? new Uint8Array(IDENTITY_BYTES) })
+    if (this.#lockStep === undefined)
+      this.#report({ type: 'identified', identity: configuration.uuid ?? new Uint8Array(IDENTITY_BYTES) })
   }
 
   #matchBlocks(blocks: readonly RamBlock[]): void {
@@ -191,17 +293,24 @@ export class IncomingEngine {
   }
 
   #takeDevice(section: Section, payload: Uint8Array): void {
-    if (section.idstr === 'globalstate') {
+    const device = deviceOf(section.idstr, payload)
+    if (device === undefined) throw this.#error('Unknown device', 'a device of this guest', section.idstr)
+    if (this.#lockStep !== undefined) return this.#lockStep.takeDevice(device)
+    if (device.idstr === 'globalstate') {
       const state = runStateOf(payload)
       if (state !== 'running' && state !== 'paused')
         throw this.#error('Received an unknown run state', 'running or paused', String(state))
       this.#runState = state
-      this.#devices.push({ idstr: 'globalstate', payload })
-    } else this.#devices.push({ idstr: 'guest', payload })
+    }
+    this.#devices.push(device)
   }
 
   #obey(command: Command): void {
     if (command.name === 'OPEN_RETURN_PATH') return
+    if (command.name === 'ENABLE_COLO') {
+      this.#copy ??= new CheckpointCopy(this.#memory)
+      return
+    }
     if (command.name !== 'PING') this.#unsupported(`command ${command.name}`)
     if (command.value !== PREPARE_PING) {
       this.#answer({ name: 'PONG', value: command.value })
@@ -219,7 +328,10 @@ export class IncomingEngine {
 
   /** The end mark. A source without a way back has not asked whether all is loaded. */
   #end(): void {
+    if (this.#lockStep !== undefined) return this.#lockStep.end()
     if (this.#phase === 'loading') this.#arrive()
+    // Behind the description the checkpoints begin.
+    if (this.#decoder.colo !== undefined) return
     this.#phase = 'ended'
     this.#report({ type: 'received', bytes: this.#received })
     this.#report({ type: 'incoming.ended', running: this.#runState === 'running' })

@@ -4,10 +4,12 @@
  * beside the queue and comes back as a fact, so that a command is answered at once whatever is going on.
  */
 import { Cause, Clock, Deferred, Effect, Exit, PubSub, Queue, Ref, Schema, Scope, Stream } from 'effect'
+import type { ReplicationRole } from '../../machines/index.ts'
 import type { ByteLink, ChannelError } from '../channel/byte-link.ts'
 import { closeDescriptor, type DescriptorTable } from '../channel/descriptor.ts'
 import { Transport, type ConnectTls, type Connection } from '../channel/transport.ts'
 import {
+  checkpointDelayMillis,
   incomingStatus,
   outgoingStatus,
   start,
@@ -26,8 +28,11 @@ import {
 } from '../core/index.ts'
 import { Credentials } from './credentials.ts'
 import { DataPlane, type EngineHandle } from './data-plane.ts'
+import { makeGuestNetwork, NO_FIGURES, type GuestNetworkOptions, type NetworkFigures } from './colo/guest-network.ts'
+import { loadDevices, makeLockStep, saveDevices } from './colo/lock-step.ts'
 import { deviceFile, writeDeviceFile, type DeviceFileError } from './device-file.ts'
-import { globalState, guestState, guestStateOf, IDENTITY_BYTES } from './dialect.ts'
+import { globalState, guestState, IDENTITY_BYTES } from './dialect.ts'
+import type { ReplicationNode } from './disk/replicated-disk.ts'
 import type { GuestHost } from './guest-host.ts'
 import { answerQuestion, askFence, inquire, readQuestion } from './inquiry.ts'
 import type { IncomingOrder, IncomingReport, OutgoingOrder, OutgoingReport } from './order.ts'
@@ -60,16 +65,36 @@ export type ProcessOutput =
     }
 
 /** What this runtime really carries out; the core refuses to switch on anything else. */
-export const runtimeCapabilities = ['auto-converge', 'events', 'return-path', 'pause-before-switchover'] as const
+export const runtimeCapabilities = [
+  'auto-converge',
+  'events',
+  'return-path',
+  'pause-before-switchover',
+  'x-colo',
+] as const
 
 /** How long a command whose channel broke may take to end, so that its status can be named as the cause. */
 const FINISH_PATIENCE = '500 millis'
 
 /** How a process is made. */
-export interface MigrationProcessOptions extends Omit<CoreOptions, 'supportedCapabilities' | 'descriptors' | 'fence'> {
+export interface MigrationProcessOptions extends Omit<
+  CoreOptions,
+  'supportedCapabilities' | 'descriptors' | 'fence' | 'replication'
+> {
   readonly guest: GuestHost
   /** Takes and gives back the image locks; called in the order the charts say. Default: nothing to lock. */
   readonly images?: { readonly acquire: Effect.Effect<void>; readonly release: Effect.Effect<void> }
+  /** Where the guest's packets go. Default: nobody hears them, and nothing is compared in COLO. */
+  readonly network?: Omit<GuestNetworkOptions, 'differs'>
+  /** The disks that can be replicated; the guest writes to the first. Default: QEMU built without replication. */
+  readonly disks?: readonly ReplicationNode[]
+  /**
+   * How long the other side of a COLO pair may take to answer before it counts as lost. Default 10 seconds. Between two
+   * checkpoints a secondary waits ten times as long, or ten times its own x-checkpoint-delay where that is longer.
+   */
+  readonly coloPatienceMillis?: number
+  /** Called at each checkpoint of COLO, while the guest stands still with the state that is the checkpoint's. */
+  readonly onCheckpoint?: (role: ReplicationRole) => Effect.Effect<void>
   /**
    * Confirms that the other side is dead or cut off: a destination whose channel was lost in the one moment in which it may
    * have taken over; the other side of a COLO pair, before this one goes on alone. Default: nobody can tell, and in COLO
@@ -102,6 +127,8 @@ export interface MigrationProcess {
   readonly state: Effect.Effect<CoreState>
   /** Every state the core has been in since the stream is run, in order, beginning with the present one. */
   readonly states: Stream.Stream<CoreState>
+  /** What became of the guest's packets so far; all 0 where it has no network. */
+  readonly network: () => NetworkFigures
   /** Where this process listens for a migration, once it does. */
   readonly address: Effect.Effect<string>
   /** Ends when `quit` was accepted. */
@@ -140,7 +167,7 @@ interface IncomingRun {
   readonly channels: ByteLink[]
   identity?: Uint8Array
   /** Set when the devices are here, done when the guest has taken or refused them. */
-  devicesTaken?: Deferred.Deferred<void>
+  devicesTaken?: Deferred.Deferred<void> | undefined
 }
 
 /** How long a destination that has loaded everything may take to take over, before it is asked on another channel. */
@@ -153,10 +180,15 @@ const unheard = (connection: Connection): Connection => ({
   finished: Effect.void,
 })
 
+const COLO_PATIENCE_MILLIS = 10_000
+/** A secondary that waits for a checkpoint waits longer than any primary that is like it would let it wait. */
+const IDLE_FACTOR = 10
+
 const randomIdentity = (): Uint8Array => crypto.getRandomValues(new Uint8Array(IDENTITY_BYTES))
 
-const coreOptions = ({ fence, descriptors, ...options }: MigrationProcessOptions): CoreOptions => ({
+const coreOptions = ({ fence, descriptors, disks, ...options }: MigrationProcessOptions): CoreOptions => ({
   ...options,
+  ...(disks === undefined ? {} : { replication: disks.map(({ role }) => role) }),
   descriptors: [...(descriptors?.keys() ?? [])],
   // What a guest that stands still is sent by (`src/transfer/qemu`) does postcopy too.
   supportedCapabilities: options.peer === 'qemu' ? [...runtimeCapabilities, 'postcopy-ram'] : runtimeCapabilities,
@@ -181,6 +213,7 @@ export const makeMigrationProcess = (
     const { descriptors = new Map<string, number>() } = options
     const current = yield* Ref.make(start(coreOptions(options)))
     const credentials = new Credentials()
+    const { profile = '2.11', disks = [], coloPatienceMillis: patienceMillis = COLO_PATIENCE_MILLIS } = options
     const worded = (error: ChannelError): string => (options.profile === '7.2' ? error.message : error.message211)
     let tickets = 0
     let outgoing: OutgoingRun | undefined
@@ -199,6 +232,37 @@ export const makeMigrationProcess = (
         ),
         Effect.forkIn(where),
       )
+
+    const network =
+      options.network === undefined
+        ? undefined
+        : yield* makeGuestNetwork({
+            ...options.network,
+            differs: () => {
+              if (outgoing !== undefined && profile === '7.2')
+                tell({ type: 'outgoing.output-differs', run: outgoing.number })
+            },
+          })
+    guest.onOutput((output) => {
+      if (output.kind === 'packet') network?.take(output)
+      else disks[0]?.write(output)
+    })
+    for (const [node, disk] of disks.entries())
+      disk.onError((reason) => tell({ type: 'replication.io-error', node, reason, run: 0 }))
+    const lockStep = makeLockStep({
+      guest,
+      network,
+      disks,
+      fence,
+      patienceMillis,
+      idleMillis: () => IDLE_FACTOR * Math.max(patienceMillis, checkpointDelayMillis(Ref.getUnsafe(current))),
+      onCheckpoint: options.onCheckpoint ?? (() => Effect.void),
+      outgoing: () => outgoing,
+      incoming: () => incoming,
+      tell,
+      beside,
+      scope,
+    })
 
     const outgoingReport =
       (run: OutgoingRun) =>
@@ -270,6 +334,13 @@ export const makeMigrationProcess = (
       Effect.gen(function* () {
         const run = outgoing
         if (run?.connection === undefined) return
+        if (intent.colo && !run.connection.returnPath)
+          return tell({
+            type: 'outgoing.failed',
+            reason: 'COLO needs a channel on which the secondary can answer',
+            side: 'channel',
+            run: run.number,
+          })
         const engine = yield* dataPlane
           .outgoing(run.connection, guest.memory, outgoingReport(run))
           .pipe(Effect.provideService(Scope.Scope, run.scope))
@@ -279,12 +350,13 @@ export const makeMigrationProcess = (
           parameters: intent.parameters,
           returnPath: run.connection.returnPath,
           identity: run.identity,
+          ...(intent.colo ? { colo: profile } : {}),
         })
       })
 
     const completePrecopy = (intent: Extract<Intent, { type: 'complete-precopy' }>) =>
       Effect.gen(function* () {
-        const devices = [globalState(intent.guestWasRunning ? 'running' : 'paused'), guestState(yield* guest.saveState)]
+        const devices = yield* saveDevices(guest, network, intent.guestWasRunning ? 'running' : 'paused')
         outgoing?.engine?.order({ type: 'complete', devices })
       })
 
@@ -406,10 +478,12 @@ export const makeMigrationProcess = (
       (run: IncomingRun) =>
       (news: IncomingReport): void => {
         if (news.type === 'identified') run.identity = news.identity
+        else if (lockStep.hear(news, run.number)) return
         else if (news.type === 'arrived') {
           run.devicesTaken = Deferred.makeUnsafe<void>()
           Effect.runForkWith(services)(beside(run.scope, takeDevices(run, news, run.devicesTaken)))
-        } else if (news.type !== 'received') afterDevices(run, news)
+        } else if (news.type !== 'received' && news.type !== 'staged' && news.type !== 'applied')
+          afterDevices(run, news)
       }
 
     /** The end mark must not overtake the devices, which are taken by the guest's own thread. */
@@ -426,26 +500,19 @@ export const makeMigrationProcess = (
       taken: Deferred.Deferred<void>,
     ) =>
       Effect.gen(function* () {
-        const device = news.devices.find(({ idstr }) => idstr === 'guest')
-        const state = device === undefined ? undefined : guestStateOf(device.payload)
-        const problem =
-          state === undefined
-            ? 'the stream holds no state of the guest'
-            : yield* guest.loadState(state).pipe(
-                Effect.as(undefined),
-                Effect.catch((error) => Effect.succeed(error.message)),
-              )
+        const problem = yield* loadDevices(guest, network, news.devices)
         if (problem !== undefined)
           tell({ type: 'incoming.failed', reason: problem, side: 'destination', run: run.number })
         else {
           tell({ type: 'incoming.prepared', run: run.number })
           run.engine?.order({ type: 'accept' })
         }
+        run.devicesTaken = undefined
         yield* Deferred.succeed(taken, undefined)
       })
 
     /** The state is read here and now, while the guest stands still; only the writing takes its time. */
-    const saveDevices = (intent: Extract<Intent, { type: 'save-devices' }>) =>
+    const saveDevicesToFile = (intent: Extract<Intent, { type: 'save-devices' }>) =>
       Effect.gen(function* () {
         // Whatever the guest does: the toolstack that loads the file decides when it runs.
         const devices = [globalState('running'), guestState(yield* guest.saveState)]
@@ -504,10 +571,7 @@ export const makeMigrationProcess = (
         case 'release-images':
           return options.images?.release ?? Effect.void
         case 'save-devices':
-          return saveDevices(intent)
-        // No guest of this runtime has disks: there is nothing that could fail.
-        case 'replicate':
-          return Effect.sync(() => tell({ type: 'replication.done', node: intent.node, run: intent.run }))
+          return saveDevicesToFile(intent)
         case 'load-credentials':
           return credentials.load(intent.id, intent.options).pipe(
             Effect.match({
@@ -521,9 +585,8 @@ export const makeMigrationProcess = (
           return closeDescriptor(descriptors, intent.name)
         case 'quit':
           return Effect.asVoid(Deferred.succeed(ended, undefined))
-        // The capability x-colo is refused by name, and a stream that announces COLO is not loaded.
         default:
-          return Effect.logDebug(`intent ${intent.type} is not carried out`)
+          return lockStep.perform(intent)
       }
     }
 
@@ -611,6 +674,7 @@ export const makeMigrationProcess = (
           return Stream.concat(Stream.fromEffect(Ref.get(current)), Stream.fromSubscription(subscription))
         }),
       ),
+      network: () => network?.figures() ?? NO_FIGURES,
       address: Deferred.await(address),
       ended: Deferred.await(ended),
       guestFact: (type) =>

@@ -2,6 +2,7 @@
 import type { ByteLink } from '../channel/byte-link.ts'
 import type { IncomingNews, OutgoingNews } from '../core/fact.ts'
 import type { TransferParameters } from '../core/intent.ts'
+import type { ColoDialect, ColoMessageName } from '../wire/index.ts'
 import type { DeviceState } from './dialect.ts'
 
 /** Orders to the sending engine. */
@@ -12,6 +13,8 @@ export type OutgoingOrder =
       readonly returnPath: boolean
       /** 16 bytes that name this run to the destination, should it be asked about it later. */
       readonly identity: Uint8Array
+      /** Lock-step follows the first stream, in this form. */
+      readonly colo?: ColoDialect
     }
   | { readonly type: 'iterate' }
   | { readonly type: 'set-parameters'; readonly parameters: TransferParameters }
@@ -19,6 +22,12 @@ export type OutgoingOrder =
   /** Postcopy: the devices in one piece with the order to run, and then the pages that are missing there. */
   | { readonly type: 'package' }
   | { readonly type: 'commit' }
+  /** End the stream and go on in lock-step. An answer that is overdue by so much ends it. */
+  | { readonly type: 'lock-step'; readonly patienceMillis: number }
+  | { readonly type: 'colo-message'; readonly message: ColoMessageName }
+  /** What was written since the last checkpoint, and these devices; then, on its order, the size and the rest. */
+  | { readonly type: 'checkpoint'; readonly devices: readonly DeviceState[] }
+  | { readonly type: 'send-vmstate' }
   | { readonly type: 'abort' }
 
 /** Orders to the receiving engine. */
@@ -31,6 +40,14 @@ export type IncomingOrder =
   | { readonly type: 'reject' }
   /** One more connection of the same migration. It does not cross a thread boundary. */
   | { readonly type: 'channel'; readonly link: ByteLink }
+  /**
+   * Lock-step has begun. A checkpoint that does not go on for `patienceMillis`, and one that does not begin for `idleMillis`,
+   * mean that the primary is lost.
+   */
+  | { readonly type: 'lock-step'; readonly patienceMillis: number; readonly idleMillis: number }
+  | { readonly type: 'colo-message'; readonly message: ColoMessageName }
+  /** Make memory that of the checkpoint that is here: reported as `applied`, also where the channel is lost meanwhile. */
+  | { readonly type: 'load' }
   | { readonly type: 'abort' }
 
 /** What the sending engine tells. */
@@ -46,6 +63,10 @@ export type IncomingReport =
   | { readonly type: 'identified'; readonly identity: Uint8Array }
   /** All but the end mark is loaded: the devices, for the guest to take. Answered by `accept` or `reject`. */
   | { readonly type: 'arrived'; readonly devices: readonly DeviceState[]; readonly runState: string }
+  /** All of a checkpoint of COLO is here, and none of it in use. Answered by `load`. */
+  | { readonly type: 'staged'; readonly devices: readonly DeviceState[]; readonly runState: string }
+  /** Memory is that of the checkpoint. */
+  | { readonly type: 'applied' }
   /** Bytes read from the channel so far. */
   | { readonly type: 'received'; readonly bytes: number }
 

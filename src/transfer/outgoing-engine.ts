@@ -11,23 +11,22 @@ import { ChannelError, type ByteLink } from '../channel/byte-link.ts'
 import type { GuestMemory } from '../memory/index.ts'
 import {
   StreamError,
-  describeDevices,
   writeCommand,
   writeConfiguration,
   writeEof,
-  writeFooter,
   writeHeader,
-  writeSectionFull,
-  writeVmDescription,
+  type ColoDialect,
   type ReturnPathMessage,
 } from '../wire/index.ts'
 import { BandwidthWindow } from './bandwidth-window.ts'
-import { deviceSections, MACHINE_NAME, PREPARE_PING, type DeviceState } from './dialect.ts'
+import { CheckpointSender } from './colo/checkpoint-sender.ts'
+import { descriptionBytesOf, deviceBytesOf, written } from './device-bytes.ts'
+import { coloState, MACHINE_NAME, PREPARE_PING, type DeviceState } from './dialect.ts'
 import type { OutgoingOrder, OutgoingReport, Wait } from './order.ts'
 import { OutputQueue } from './output-queue.ts'
 import { PageEncoder } from './page-encoder.ts'
 import { PageScan } from './page-scan.ts'
-import { RamSection } from './ram-section.ts'
+import { EOS_BYTES, RamSection, RESERVE_BYTES } from './ram-section.ts'
 import { RamStatistics } from './ram-statistics.ts'
 import { ReturnPath } from './return-path.ts'
 
@@ -36,8 +35,6 @@ import { ReturnPath } from './return-path.ts'
  * is won.
  */
 const BATCH_BYTES = 1024 * 1024
-/** Room that pages leave in a batch: for one more record, the end of its part, and the devices behind the last page. */
-const RESERVE_BYTES = 32 * 1024
 /** Bytes handed over in one step before orders and time are looked at again. */
 const STEP_BYTES_MAX = 8 * 1024 * 1024
 /** Longest time in one round of pages before the state is looked at again (QEMU's MAX_WAIT). */
@@ -46,8 +43,6 @@ const ROUND_MILLIS = 50
 const ESTIMATE_BYTES_MIN = 10_000
 /** How often progress is reported while nothing else happens. */
 const REPORT_MILLIS = 50
-/** What QEMU counts for the end of a part: its EOS. */
-const EOS_BYTES = 8
 
 type Phase =
   | 'idle'
@@ -59,6 +54,7 @@ type Phase =
   | 'preparing'
   | 'committing'
   | 'sent'
+  | 'lock-step'
   | 'over'
 
 /** What an engine is made for. */
@@ -77,6 +73,8 @@ export class OutgoingEngine {
   readonly #section: RamSection
   readonly #encoder: PageEncoder
   readonly #returnPath: ReturnPath
+  #colo: ColoDialect | undefined
+  #lockStep: CheckpointSender | undefined
   #hasReturnPath = false
   #phase: Phase = 'idle'
   #devices: readonly DeviceState[] = []
@@ -125,13 +123,25 @@ export class OutgoingEngine {
         this.#window.parameters = order.parameters
         break
       case 'complete':
-        this.#devices = order.devices
+        this.#devices = this.#colo === '2.11' ? [...order.devices, coloState] : order.devices
         this.#sync(nowMillis)
         this.#phase = 'completing'
         break
       case 'commit':
         this.#writeEnd()
         this.#phase = 'committing'
+        break
+      case 'lock-step':
+        this.#goOnInLockStep(order.patienceMillis, nowMillis)
+        break
+      case 'colo-message':
+        this.#lockStep?.message(order.message, nowMillis)
+        break
+      case 'checkpoint':
+        this.#lockStep?.checkpoint(order.devices, nowMillis)
+        break
+      case 'send-vmstate':
+        this.#lockStep?.sendState()
         break
       case 'abort':
         this.#end()
@@ -172,10 +182,14 @@ export class OutgoingEngine {
 
   #advance(link: ByteLink, nowMillis: number): Wait {
     if (this.#hasReturnPath) this.#returnPath.listen(link)
+    this.#lockStep?.listen(link, nowMillis)
     if (this.#ended()) return { kind: 'over' }
     const stepEnd = this.bytesMoved + STEP_BYTES_MAX
     while (this.bytesMoved < stepEnd) {
-      if (!this.#flush(link)) return { kind: 'link' }
+      if (!this.#flush(link)) {
+        this.#lockStep?.full(nowMillis)
+        return { kind: 'link' }
+      }
       switch (this.#phase) {
         case 'setup':
           this.#phase = 'idle'
@@ -198,6 +212,11 @@ export class OutgoingEngine {
           this.#phase = 'sent'
           this.#report({ type: 'sent' })
           break
+        case 'lock-step': {
+          const wait = this.#lockStep?.advance(nowMillis)
+          if (wait !== undefined) return wait
+          break
+        }
         default:
           return this.#hasReturnPath ? { kind: 'link' } : { kind: 'order' }
       }
@@ -213,8 +232,10 @@ export class OutgoingEngine {
   }
 
   /** Opens the stream: every page counts as dirty, guest writes are logged from here on (I7, I16). */
-  #setUp({ parameters, returnPath, identity }: Extract<OutgoingOrder, { type: 'setup' }>, nowMillis: number): void {
+  #setUp(order: Extract<OutgoingOrder, { type: 'setup' }>, nowMillis: number): void {
+    const { parameters, returnPath, identity, colo } = order
     this.#phase = 'setup'
+    this.#colo = colo
     this.#hasReturnPath = returnPath
     this.#startedMillis = nowMillis
     this.#reportedMillis = nowMillis
@@ -228,12 +249,34 @@ export class OutgoingEngine {
       at = writeCommand(bytes, at, { name: 'OPEN_RETURN_PATH' })
       at = writeCommand(bytes, at, { name: 'PING', value: 1 })
     }
+    if (colo === '7.2') at = writeCommand(bytes, at, { name: 'ENABLE_COLO' })
     this.#queue.at = at
     this.#section.start()
     this.#statistics.startPeriod(nowMillis)
     this.#sync(nowMillis)
     // What the artificial first bitmap holds was not dirtied by the guest (S3).
     this.#statistics.startPeriod(nowMillis)
+  }
+
+  /** Ends the stream; the secondary's answers are all that comes back from here on. */
+  #goOnInLockStep(patienceMillis: number, nowMillis: number): void {
+    this.#writeEnd()
+    this.#returnPath.close()
+    this.#phase = 'lock-step'
+    this.#lockStep = new CheckpointSender(
+      {
+        memory: this.#memory,
+        queue: this.#queue,
+        scan: this.#scan,
+        section: this.#section,
+        encoder: this.#encoder,
+        statistics: this.#statistics,
+        report: this.#report,
+        dialect: this.#colo ?? '7.2',
+        patienceMillis,
+      },
+      nowMillis,
+    )
   }
 
   /** Moves the guest's log into the scan: the start of a pass. */
@@ -306,31 +349,18 @@ export class OutgoingEngine {
 
   /** Behind the last page: the devices, and the question whether all of it has been loaded. */
   #writeDevices(): void {
-    const { bytes } = this.#queue
-    let { at } = this.#queue
-    for (const { section, payload } of deviceSections(this.#devices)) {
-      at = writeSectionFull(bytes, at, section)
-      bytes.set(payload, at)
-      at = writeFooter(bytes, at + payload.length, section.id)
-    }
-    if (this.#hasReturnPath) at = writeCommand(bytes, at, { name: 'PING', value: PREPARE_PING })
-    this.#queue.at = at
-    this.#memory.stopLog()
+    const question = written(16, (bytes) => writeCommand(bytes, 0, { name: 'PING', value: PREPARE_PING }))
+    this.#queue.append(deviceBytesOf(this.#devices))
+    if (this.#hasReturnPath) this.#queue.append(question)
+    // In lock-step what the guest writes from here on goes with the first checkpoint.
+    if (this.#colo === undefined) this.#memory.stopLog()
     this.#phase = 'flushing'
   }
 
   /** The end mark and the description: from the first of these bytes on the destination may run the guest. */
   #writeEnd(): void {
-    const { bytes, at } = this.#queue
-    const description = describeDevices(
-      deviceSections(this.#devices).map(({ section, payload }) => ({
-        idstr: section.idstr,
-        instance: section.instance,
-        version: section.version,
-        length: payload.length,
-      })),
-    )
-    this.#queue.at = writeVmDescription(bytes, writeEof(bytes, at), description)
+    this.#queue.at = writeEof(this.#queue.bytes, this.#queue.at)
+    this.#queue.append(descriptionBytesOf(this.#devices))
   }
 
   #hear(message: ReturnPathMessage): void {

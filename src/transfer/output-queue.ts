@@ -16,6 +16,8 @@ export class OutputQueue {
   at = 0
   #start = 0
   #handedOver = 0
+  /** Follows when the batch is gone. */
+  #behind: Uint8Array[] = []
 
   /** @param capacityBytes Bytes of a batch. */
   constructor(capacityBytes: number) {
@@ -29,24 +31,46 @@ export class OutputQueue {
 
   /** Bytes that this batch can still take. */
   get room(): number {
-    return this.bytes.length - this.at
+    return this.#behind.length > 0 ? 0 : this.bytes.length - this.at
+  }
+
+  /** Bytes that wait to be handed over. */
+  get pending(): number {
+    return this.#behind.reduce((sum, { length }) => sum + length, this.at - this.#start)
   }
 
   /** Whether everything has been handed over. */
   get isEmpty(): boolean {
-    return this.#start === this.at
+    return this.#start === this.at && this.#behind.length === 0
+  }
+
+  /** Puts in bytes of any length. What has no room follows when the batch is gone; only `append` puts more behind it. */
+  append(bytes: Uint8Array): void {
+    const count = Math.min(bytes.length, this.room)
+    this.bytes.set(bytes.subarray(0, count), this.at)
+    this.at += count
+    if (count < bytes.length) this.#behind.push(bytes.subarray(count))
   }
 
   /** Hands over as much as the link takes; true when nothing is left. @throws ChannelError */
   flush(link: ByteLink): boolean {
-    while (this.#start < this.at) {
-      const count = link.writev([this.bytes.subarray(this.#start, this.at)])
-      if (count === 0) return false
-      this.#start += count
-      this.#handedOver += count
-    }
-    this.at = 0
-    this.#start = 0
+    do {
+      while (this.#start < this.at) {
+        const count = link.writev([this.bytes.subarray(this.#start, this.at)])
+        if (count === 0) return false
+        this.#start += count
+        this.#handedOver += count
+      }
+      this.at = 0
+      this.#start = 0
+      this.#refill()
+    } while (this.at > 0)
     return true
+  }
+
+  #refill(): void {
+    const pieces = this.#behind
+    this.#behind = []
+    for (const piece of pieces) this.append(piece)
   }
 }

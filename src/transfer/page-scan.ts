@@ -50,6 +50,17 @@ export class PageScan {
     return reported
   }
 
+  /** Calls `visit` for every page that is still to be sent, in the order in which {@link next} will take them. */
+  forEach(visit: (block: number, offset: number) => void): void {
+    const { length } = this.#dirty
+    for (let turn = 0; turn <= length; turn++) {
+      const block = (this.block + turn) % length
+      const bitmap = this.#dirty[block]!
+      const [from, to] = [turn === 0 ? this.#nextPage : 0, turn === length ? this.#nextPage : bitmap.pageCount]
+      for (let page = bitmap.next(from); page < to; page = bitmap.next(page + 1)) visit(block, page * PAGE_BYTES)
+    }
+  }
+
   /**
    * Takes the next page, round and round the blocks; false if there is none. Its bit is cleared before its bytes are read: a
    * write in between marks the log again (I16).

@@ -5,6 +5,7 @@
 import type { GuestMemory } from '../memory/index.ts'
 import {
   countedName,
+  ramBlockListBytes,
   RAM_IDSTR,
   RAM_INSTANCE,
   RAM_VERSION,
@@ -19,6 +20,15 @@ import {
 import { RAM_SECTION_ID } from './dialect.ts'
 import type { OutputQueue } from './output-queue.ts'
 
+/** Room that pages leave in a batch: for one more record, the end of its part, and what ends a stream. */
+export const RESERVE_BYTES = 32 * 1024
+/** What QEMU counts for the end of a part. */
+export const EOS_BYTES = 8
+
+const SECTION_HEAD_BYTES = 13
+const PART_HEAD_BYTES = 5
+const FOOTER_BYTES = 5
+
 export class RamSection {
   readonly #memory: GuestMemory
   readonly #queue: OutputQueue
@@ -31,6 +41,24 @@ export class RamSection {
     this.#memory = memory
     this.#queue = queue
     this.#names = memory.blocks.map((block) => countedName(block.name))
+  }
+
+  /** Block of the page record before; -1 before the first. */
+  get previous(): number {
+    return this.#previous
+  }
+
+  /** Bytes of START, and of a part without its records. */
+  get startBytes(): number {
+    return SECTION_HEAD_BYTES + 1 + RAM_IDSTR.length + ramBlockListBytes(this.#memory.blocks) + this.#endBytes
+  }
+
+  get partBytes(): number {
+    return PART_HEAD_BYTES + this.#endBytes
+  }
+
+  get #endBytes(): number {
+    return EOS_BYTES + FOOTER_BYTES
   }
 
   /** START: the list of blocks. */

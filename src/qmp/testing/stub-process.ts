@@ -2,6 +2,7 @@
 import { Effect, PubSub, Stream } from 'effect'
 import { start, type CoreState, type ManagerEvent } from '../../core/index.ts'
 import type { Profile } from '../../../machines/index.ts'
+import { NO_FIGURES } from '../../transfer/colo/guest-network.ts'
 import { CommandRefused, type MigrationProcess, type ProcessOutput } from '../../transfer/migration-process.ts'
 
 /** A command that was handed over. */
@@ -28,6 +29,7 @@ export const stubProcess = (profile: Profile): Effect.Effect<StubProcess> =>
     const submitted: Submitted[] = []
     const say = (output: ProcessOutput) => Effect.asVoid(PubSub.publish(outputs, output))
     const process: MigrationProcess = {
+      network: () => NO_FIGURES,
       execute: () => Effect.never,
       events: Stream.never,
       submit: (name, args) => {

@@ -10,7 +10,7 @@ import type { ChannelError } from '../../channel/byte-link.ts'
 import { Transport, type Connection } from '../../channel/transport.ts'
 import type { GuestPacket } from '../../memory/index.ts'
 import { PacketComparer, type ComparerOptions } from './packet-comparer.ts'
-import { encodePacket, PacketReader } from './packet-frame.ts'
+import { encodePacket, encodePackets, PacketReader } from './packet-frame.ts'
 import { packetLink, type PacketLink } from './packet-link.ts'
 import type { AttachedUplink, Uplink } from './uplink.ts'
 
@@ -32,6 +32,31 @@ export interface NetworkState {
   readonly held: readonly GuestPacket[]
 }
 
+/** The bytes of a state: a length and that many bytes of the address, then the packets as frames. */
+export const encodeNetworkState = ({ compareUri, held }: NetworkState): Uint8Array<ArrayBuffer> => {
+  const uri = new TextEncoder().encode(compareUri)
+  const packets = encodePackets(held)
+  const bytes = new Uint8Array(2 + uri.length + packets.length)
+  new DataView(bytes.buffer).setUint16(0, uri.length)
+  bytes.set(uri, 2)
+  bytes.set(packets, 2 + uri.length)
+  return bytes
+}
+
+/** The state of these bytes; undefined if they hold none. */
+export const decodeNetworkState = (bytes: Uint8Array): NetworkState | undefined => {
+  if (bytes.length < 2) return undefined
+  const packetsAt = 2 + new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint16(0)
+  if (packetsAt > bytes.length) return undefined
+  const reader = new PacketReader()
+  try {
+    const held = reader.feed(bytes.subarray(packetsAt)).map(({ packet }) => packet)
+    return reader.held > 0 ? undefined : { compareUri: new TextDecoder().decode(bytes.subarray(2, packetsAt)), held }
+  } catch {
+    return undefined
+  }
+}
+
 /** What a network has done so far. */
 export interface NetworkFigures {
   /** Packets that left because the other guest had sent the same, because of a checkpoint, and without being held. */
@@ -41,6 +66,9 @@ export interface NetworkFigures {
   /** Packets that nobody could take any more. */
   readonly dropped: number
 }
+
+/** Nothing yet. */
+export const NO_FIGURES: NetworkFigures = { agreed: 0, covered: 0, open: 0, dropped: 0 }
 
 /** See the head of this file. */
 export interface GuestNetwork {
@@ -78,7 +106,7 @@ export const makeGuestNetwork = (
     const clock = yield* Clock.Clock
     const now = (): number => clock.currentTimeMillisUnsafe()
     const { uplink, compareUri, differs } = options
-    const counts = { agreed: 0, covered: 0, open: 0, dropped: 0 }
+    const counts = { ...NO_FIGURES }
     let gate: Gate = 'open'
     let comparer = new PacketComparer(options.comparer)
     /** A secondary's packets since its last checkpoint, and where they are compared. */
@@ -200,15 +228,14 @@ export const makeGuestNetwork = (
       hold,
       save: Effect.sync(() => {
         comparer.cover()
-        return { compareUri: comparesAt, held: comparer.held }
+        return { compareUri: comparesAt, held: gate === 'open' ? [...waiting] : comparer.held }
       }),
       release: Effect.sync(() => letOut(comparer.begin(), 'covered')),
       load: (state) =>
         Effect.sync(() => {
           own = [...state.held]
           comparedAt = state.compareUri
-          if (lockStep !== undefined) epoch++
-          else epoch = 0
+          epoch = lockStep === undefined ? 0 : epoch + 1
         }),
       open: Effect.gen(function* () {
         yield* endLockStep

@@ -21,6 +21,7 @@ export const makeCapturedGuest = (
 ): Effect.Effect<CapturedGuest> =>
   Effect.map(Ref.make(devices), (held) => ({
     memory,
+    onOutput: () => {},
     start: Effect.void,
     stop: Effect.void,
     throttle: () => Effect.void,
