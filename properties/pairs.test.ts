@@ -11,7 +11,8 @@ import { outgoingStatus } from './state-view.ts'
 import { observeRuntime } from './suites/runtime-suite.ts'
 import { defaultPlan, ourRuntime, type Plan } from './worlds/runtime-world.ts'
 
-const carriedOut: ReadonlySet<string> = new Set(runtimeCapabilities)
+/** With x-colo a migration does not end where these do: lock-step has a suite of its own. */
+const carriedOut: ReadonlySet<string> = new Set(runtimeCapabilities.filter((name) => name !== 'x-colo'))
 
 const pairs = pairsOf('2.11').filter(
   (pair) => pair.every((name) => carriedOut.has(name)) && cellOf('2.11', ...pair).kind !== 'refused',
@@ -51,7 +52,7 @@ const script = (pair: readonly string[]): readonly RuntimeAction[] => [
 const plan: Plan = { ...defaultPlan, pagesPerSecond: 900, maxBandwidth: 60_000 }
 
 t.test('there are pairs to go through', async (t) => {
-  t.ok(pairs.length >= 6, `${pairs.length} pairs`)
+  t.equal(pairs.length, 6, `${pairs.length} pairs`)
 })
 
 for (const pair of pairs)

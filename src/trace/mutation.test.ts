@@ -170,7 +170,7 @@ const judge = (t: Test, forge: (scenario: Scenario) => Iterable<Forgery>): Judge
 
 t.test('no two statuses can be swapped, and the line of the first tells', async (t) => {
   const { count, accepted, late } = judge(t, swaps)
-  t.equal(count, 606)
+  t.ok(count >= 672, `${count} of at least 672`)
   t.strictSame(accepted, [])
   t.strictSame(late, [])
 })
@@ -183,7 +183,7 @@ t.test('a status that cannot be there is rejected', async (t) => {
       return chosen === status ? 'none' : chosen
     }),
   )
-  t.equal(count, 825)
+  t.ok(count >= 916, `${count} of at least 916`)
   t.strictSame(accepted, [])
   // A cancel may come instead of some statuses; then the next line is the first that does not fit.
   t.ok(late.length < count / 100, String(late))

@@ -79,15 +79,27 @@ const asksToListen = (recording: Recording): boolean =>
       dir === '->' && typeof msg === 'object' && msg !== null && 'execute' in msg && msg.execute === 'migrate-incoming',
   )
 
+/** Whether the recording shows a guest that nobody has started yet. */
+const tellsPrelaunch = (recording: Recording): boolean =>
+  recording.messages.some(({ dir, msg }) => {
+    const told = dir === '<-' && isFields(msg) ? msg['return'] : undefined
+    return isFields(told) && told['status'] === 'prelaunch'
+  })
+
 /**
- * How a party was started: from its command line where the meta file has one, else from its name and from whether it
- * is asked to listen.
+ * How a party was started: from its command line where the meta file has one, else from its name and from what it is
+ * asked and tells.
  */
 export const startOptionsOf = (meta: ScenarioMeta | undefined, party: string, recording: Recording): StartOptions => {
   const words = commandLine(meta, party)
   if (words === undefined) {
     const incoming = party.startsWith('dst') || asksToListen(recording)
-    return { incoming, defer: incoming && asksToListen(recording), autostart: true, incomingUri: undefined }
+    return {
+      incoming,
+      defer: incoming && asksToListen(recording),
+      autostart: !tellsPrelaunch(recording),
+      incomingUri: undefined,
+    }
   }
   const at = words.indexOf('-incoming')
   const uri = at < 0 ? undefined : words[at + 1]

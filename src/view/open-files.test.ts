@@ -19,11 +19,11 @@ const traceOf = (item: ViewItem) => {
 }
 
 t.test('what socat -v printed of a real QEMU', async (t) => {
-  const item = openOne('migration.log', text('fixtures/socat-v.log'))
+  const item = openOne('migration.log', text('fixtures/socat-v.txt'))
   const scenario = traceOf(item)
   t.equal(scenario.profile, '7.2')
   const [party] = scenario.parties
-  t.equal(party?.recording.messages.length, 20)
+  t.equal(party?.recording.messages.length, 18)
   t.match(
     party?.recording.messages.map(({ dir }) => dir).join(''),
     /^-><-<-->->/,
