@@ -118,7 +118,8 @@ export function splitDeviceTail(
   const slices: DeviceSlice[] = []
   const need = (at: number, bytes: number, expected: string): void => {
     if (at + bytes > end) {
-      throw new StreamError(offset + at, 'Device section and its description disagree', expected, 'the end of the tail')
+      const place = offset + Math.min(at, end)
+      throw new StreamError(place, 'Device section and its description disagree', expected, 'the end of the tail')
     }
   }
   let at = 0
