@@ -19,6 +19,8 @@ export interface EngineHandle<Order> {
 export class DataPlane extends Context.Service<
   DataPlane,
   {
+    /** An engine that is started from here on need not wait for the thread it runs in. */
+    readonly ready: Effect.Effect<void>
     readonly outgoing: (
       connection: Connection,
       memory: GuestMemory,

@@ -54,3 +54,5 @@ const patience = (wait: Exclude<Wait, { kind: 'over' }>, looks: number): number 
 }
 
 parentPort?.on('message', runJob)
+// All that a job needs has been loaded.
+parentPort?.postMessage('ready')

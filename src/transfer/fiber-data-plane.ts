@@ -75,6 +75,7 @@ export const fiberDataPlaneOf = (makers: EngineMakers): Layer.Layer<DataPlane> =
   Layer.succeed(
     DataPlane,
     DataPlane.of({
+      ready: Effect.void,
       outgoing: (connection, memory, report) => runEngine(makers.outgoing({ memory, report }), connection),
       incoming: (connection, memory, report) => runEngine(makers.incoming({ memory, report }), connection),
     }),

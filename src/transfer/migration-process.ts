@@ -638,6 +638,7 @@ export const makeMigrationProcess = (
       if (job.input.type === 'fact' && job.answer !== undefined) yield* Deferred.succeed(job.answer, undefined)
     })
 
+    yield* dataPlane.ready
     const firstState = yield* guest.saveState
     if (options.incoming === undefined && options.autostart !== false) yield* guest.start
     yield* Effect.forkScoped(Effect.forever(takeJob))

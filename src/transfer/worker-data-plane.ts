@@ -38,6 +38,10 @@ const make = Effect.gen(function* () {
     else Effect.runFork(dismiss(thread))
   }
   idle = hire()
+  const ready = yield* Deferred.make<void>()
+  // One that comes to nothing is found out by the run that it was meant for.
+  for (const event of ['message', 'error', 'exit'] as const)
+    idle.once(event, () => Deferred.doneUnsafe(ready, Effect.void))
   yield* Effect.addFinalizer(() => Effect.promise(() => Promise.all([...threads].map((thread) => thread.terminate()))))
 
   const start = <Order extends { readonly type: string }, News>(
@@ -93,6 +97,7 @@ const make = Effect.gen(function* () {
     })
 
   return DataPlane.of({
+    ready: Deferred.await(ready),
     outgoing: (connection, memory, report) =>
       start<OutgoingOrder, OutgoingReport>('outgoing', connection, memory, report, (reason) =>
         report({ type: 'outgoing.failed', reason, side: 'source' }),

@@ -33,6 +33,7 @@ export const qemuOutgoingPlane = ({
     Effect.gen(function* () {
       const transport = yield* Transport
       const plane = DataPlane.of({
+        ready: Effect.void,
         outgoing: (connection, memory, report) =>
           Effect.gen(function* () {
             const links = []
