@@ -8,7 +8,7 @@ import { Console, Effect, Option } from 'effect'
 import { Command, Flag } from 'effect/cli'
 import { quirks as quirkTable, type QuirkId } from '../../machines/index.ts'
 import type { Difference } from '../../properties/differential/compare.ts'
-import { findDefect, type DefectResult } from '../../properties/differential/defect-suite.ts'
+import { findDefect, findDefectsUnaimed, type DefectResult } from '../../properties/differential/defect-suite.ts'
 import { defects } from '../../properties/differential/defects.ts'
 import { runDifferentialSuite, type DifferentialResult } from '../../properties/differential/differential-suite.ts'
 import { metaOf, recordingText } from '../../properties/differential/judge.ts'
@@ -161,33 +161,48 @@ const checkDifferential = (options: Options, version: string, token: SequenceTok
     if (result.counterexample !== undefined) return yield* new Failure({ reason: 'the double is not what QEMU is' })
   })
 
-const checkDefects = (options: Options, token: SequenceToken | undefined) =>
+/** Says what the search for one defect came to, and records what was found. */
+const tellDefect = (options: Options, coverage: EdgeCoverage, result: DefectResult) =>
   Effect.gen(function* () {
-    const wanted = token?.property ?? options.property
-    const chosen = defects.filter(({ quirk }) => wanted === 'defects' || quirk === wanted)
+    yield* Console.log(options.json ? JSON.stringify(result, withoutTranscripts) : describeDefect(result))
+    if (result.found === undefined) return
+    const { quirk } = result
+    if (options.coverage) coverLiveRun(coverage, `QEMU, ${quirk} found`, result.found.transcript)
+    const directory = Option.getOrUndefined(options.trace)
+    if (directory !== undefined)
+      yield* Console.error(`recorded ${writeScenario(directory, `qemu-${quirk}`, result.found.transcript)}`)
+  })
+
+const checkDefects = (options: Options, token: SequenceToken | undefined, property: string) =>
+  Effect.gen(function* () {
     const coverage = new EdgeCoverage()
-    let found = 0
-    for (const defect of chosen) {
-      const result = yield* Effect.promise(() =>
-        findDefect(defect, {
-          systemFor: qemuSystem,
-          runs: options.runs,
-          seed: options.seed,
-          patienceMillis: options.patience * 1000,
-          ...(token === undefined ? {} : { replay: token.sequence }),
-        }),
-      )
-      yield* Console.log(options.json ? JSON.stringify(result, withoutTranscripts) : describeDefect(result))
-      if (result.found === undefined) continue
-      found++
-      if (options.coverage) coverLiveRun(coverage, `QEMU, ${defect.quirk} found`, result.found.transcript)
-      const directory = Option.getOrUndefined(options.trace)
-      if (directory !== undefined)
-        yield* Console.error(`recorded ${writeScenario(directory, `qemu-${defect.quirk}`, result.found.transcript)}`)
+    const search = {
+      systemFor: qemuSystem,
+      runs: options.runs,
+      seed: options.seed,
+      patienceMillis: options.patience * 1000,
     }
-    if (!options.json) yield* Console.log(`${found} of ${chosen.length} known defects of the live QEMU found`)
+    const results: DefectResult[] = []
+    if (property === 'unaimed')
+      for (const result of yield* Effect.promise(() =>
+        findDefectsUnaimed(defects, search, (runs) => {
+          if (runs % 20 === 0) console.error(`${runs} of ${options.runs} runs`)
+        }),
+      )) {
+        results.push(result)
+        yield* tellDefect(options, coverage, result)
+      }
+    else
+      for (const defect of defects.filter(({ quirk }) => property === 'defects' || quirk === property)) {
+        const replay = token === undefined ? {} : { replay: token.sequence }
+        const result = yield* Effect.promise(() => findDefect(defect, { ...search, ...replay }))
+        results.push(result)
+        yield* tellDefect(options, coverage, result)
+      }
+    const found = results.filter((result) => result.found !== undefined).length
+    if (!options.json) yield* Console.log(`${found} of ${results.length} known defects of the live QEMU found`)
     if (options.coverage) yield* tellCoverage(coverage, options.json)
-    if (found > 0) return yield* new Failure({ reason: `QEMU breaks ${found} of ${chosen.length} invariants` })
+    if (found > 0) return yield* new Failure({ reason: `QEMU breaks ${found} of ${results.length} invariants` })
   })
 
 const checkQemu = (options: Options) =>
@@ -197,9 +212,9 @@ const checkQemu = (options: Options) =>
     const token = yield* tokenOf(options)
     const property = token?.property ?? options.property
     if (property === 'differential' || property === 'all') return yield* checkDifferential(options, qemu.version, token)
-    if (property === 'defects' || defects.some(({ quirk }) => quirk === property))
-      return yield* checkDefects(options, token)
-    const names = ['differential', 'defects', ...defects.map(({ quirk }) => quirk)]
+    if (['defects', 'unaimed'].includes(property) || defects.some(({ quirk }) => quirk === property))
+      return yield* checkDefects(options, token, property)
+    const names = ['differential', 'defects', 'unaimed', ...defects.map(({ quirk }) => quirk)]
     return yield* new WrongUsage({ reason: `property: expected one of ${names.join(', ')}, found ${property}` })
   })
 
