@@ -75,6 +75,10 @@ export const invariants = {
     title: 'no lost writes',
     text: 'A page that is written after it was read is sent again: a page that the sender holds for clean is, byte for byte, what the wire last carried.',
   },
+  I17: {
+    title: 'shared copies',
+    text: 'A copy that the sender keeps of a page, to send only differences to it, is what the destination has of that page, whatever the guest writes.',
+  },
   I19: {
     title: 'framing',
     text: 'Everything that a source writes can be read as a migration stream; cut anywhere, it is an error and never a whole stream.',

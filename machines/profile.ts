@@ -279,6 +279,43 @@ export const quirks = [
     breaks: ['I7'],
     coreOnly: true,
   },
+  {
+    id: 's6',
+    profiles: ['2.11', '7.2'],
+    title: 'a new xbzrle-cache-size during a run is told and has no effect',
+    breaks: [],
+    coreOnly: true,
+  },
+  {
+    id: 's7',
+    profiles: ['7.2'],
+    title: 'multifd-zlib-level and multifd-zstd-level are accepted, whatever they are, and forgotten',
+    breaks: [],
+    coreOnly: true,
+  },
+  {
+    id: 's8',
+    profiles: ['2.11'],
+    title: 'pages that were sent compressed count as normal ones',
+    breaks: ['I21'],
+    fixedBy: '980a19a929',
+    coreOnly: true,
+  },
+  {
+    id: 's9',
+    profiles: ['7.2'],
+    title: 'with multifd-compression pages count with the bytes that they had before',
+    breaks: ['I21'],
+    coreOnly: true,
+    recordingsOnly: true,
+  },
+  {
+    id: 's10',
+    profiles: ['2.11'],
+    title: 'x-multifd opens no channel and moves no page',
+    breaks: [],
+    coreOnly: true,
+  },
 ] as const satisfies readonly Quirk[]
 
 /** The identifier of a quirk that the charts or the validation know. */

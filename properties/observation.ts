@@ -100,6 +100,14 @@ export interface StaleSeen {
   readonly pages: readonly string[]
 }
 
+/** Pages of which the sending engine keeps a copy that is not what the destination has been sent. */
+export interface MisrememberedSeen {
+  readonly kind: 'misremembered'
+  readonly party: Party
+  readonly atMillis: number
+  readonly pages: readonly string[]
+}
+
 /** An engine was looked after again and again at one moment: it waits for something by asking for it all the time. */
 export interface SpinSeen {
   readonly kind: 'spin'
@@ -160,6 +168,7 @@ export type Seen =
   | ImagesSeen
   | ArrivalSeen
   | StaleSeen
+  | MisrememberedSeen
   | SpinSeen
   | OutputSeen
   | EpochSeen
@@ -177,6 +186,9 @@ export interface StreamSeen {
   readonly error?: string
   readonly normalPages: number
   readonly zeroPages: number
+  /** Pages that were carried as differences, and the bytes of their records. */
+  readonly deltaPages: number
+  readonly deltaBytes: number
   /** Different pages that were carried at least once, of all there are. */
   readonly distinctPages: number
   readonly totalPages: number

@@ -28,11 +28,10 @@ const advance = (millis: number): RuntimeAction => ({ do: 'advance', millis })
 const onwards: RuntimeAction = { do: 'continue', state: 'pre-switchover' }
 
 /** A run that is cut, one that is cancelled, one that completes; parameters change all the while. */
-const script = (pair: readonly string[]): readonly RuntimeAction[] => [
-  call('migrate-set-capabilities', { capabilities: pair.map((capability) => ({ capability, state: true })) }),
+const script: readonly RuntimeAction[] = [
   { do: 'migrate' },
   advance(120),
-  call('migrate-set-parameters', { 'max-bandwidth': 80_000 }),
+  call('migrate-set-parameters', { 'max-bandwidth': 80_000, 'xbzrle-cache-size': 64 * 1024 }),
   advance(2500),
   { do: 'cut', fate: 'dropped' },
   advance(200),
@@ -52,12 +51,12 @@ const script = (pair: readonly string[]): readonly RuntimeAction[] => [
 const plan: Plan = { ...defaultPlan, pagesPerSecond: 900, maxBandwidth: 60_000 }
 
 t.test('there are pairs to go through', async (t) => {
-  t.equal(pairs.length, 6, `${pairs.length} pairs`)
+  t.ok(pairs.length >= 10, `${pairs.length} pairs`)
 })
 
 for (const pair of pairs)
   t.test(pair.join(' and '), async (t) => {
-    const observation = await observeRuntime(ourRuntime, plan, script(pair))
+    const observation = await observeRuntime(ourRuntime, { ...plan, capabilities: pair }, script)
     for (const { property, violations } of breaches(observation)) t.same(violations, [], property.title)
     const [source] = observation.end.parties
     t.equal(source === undefined ? '' : outgoingStatus(source.state), 'completed')

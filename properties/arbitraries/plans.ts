@@ -12,6 +12,7 @@ export const plans: readonly Plan[] = [
   { ...defaultPlan, pagesPerSecond: 0, maxBandwidth: 200_000 },
   { ...defaultPlan, fence: true, pause: true, latencyMillis: 20 },
   { ...defaultPlan, mismatch: true },
+  { ...defaultPlan, maxBandwidth: 100_000, capabilities: ['xbzrle'], parameters: { 'xbzrle-cache-size': 8 * 4096 } },
 ]
 
 /** One of them. */

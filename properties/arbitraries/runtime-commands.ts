@@ -138,6 +138,7 @@ const running: fc.Arbitrary<CommandCall> = fc.oneof(
     arguments: fc.oneof(
       fc.record({ 'max-bandwidth': fc.constantFrom(1, 100_000, 1_000_000, 10_000_000, 0) }),
       fc.record({ 'downtime-limit': fc.constantFrom(0, 1, 30, 300, 2_000_000) }),
+      fc.record({ 'xbzrle-cache-size': fc.constantFrom(4096, 16_384, 65_536) }),
     ),
   }),
   fc.record({

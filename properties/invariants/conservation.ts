@@ -12,7 +12,8 @@ const wire = (observation: Observation): readonly Violation[] =>
   observation.streams
     .filter(({ run, complete }) => run > 0 && complete)
     .flatMap((stream) => {
-      const last = runsOf(observation, 'source').get(stream.run)?.at(-1)?.outgoing?.ram
+      const run = runsOf(observation, 'source').get(stream.run)?.at(-1)?.outgoing
+      const last = run?.ram
       if (last === undefined) return []
       const found: Violation[] = []
       if (Number(last.transferred) !== stream.ramBytes)
@@ -23,6 +24,12 @@ const wire = (observation: Observation): readonly Violation[] =>
         found.push(
           `run ${stream.run} says ${last.normal} pages and ${last.duplicate} zero pages; ` +
             `the wire carried ${stream.normalPages} and ${stream.zeroPages}`,
+        )
+      const { deltas, deltaBytes } = run?.figures?.xbzrle ?? { deltas: 0, deltaBytes: 0 }
+      if (deltas !== stream.deltaPages || deltaBytes !== stream.deltaBytes)
+        found.push(
+          `run ${stream.run} says ${deltas} pages as differences in ${deltaBytes} bytes; ` +
+            `the wire carried ${stream.deltaPages} in ${stream.deltaBytes}`,
         )
       if (Number(last.transferred) + FRAMING_BYTES_PER_SECTION > stream.bytes.length)
         found.push(`run ${stream.run} says ${last.transferred} bytes transferred of ${stream.bytes.length} in all`)

@@ -18,12 +18,23 @@ const fractions = (info: object): readonly string[] =>
     return typeof value === 'number' && !Number.isInteger(value) ? [`${name} is ${value}`] : []
   })
 
+/** Shares of the pages that were looked at. */
+const shares = (info: object): readonly string[] =>
+  [
+    ['xbzrle-cache', 'cache-miss-rate'],
+    ['compression', 'busy-rate'],
+  ].flatMap(([member = '', name = '']) => {
+    const counters = member in info ? (info as Record<string, Record<string, unknown>>)[member] : undefined
+    const value = Number(counters?.[name] ?? 0)
+    return value > 1 ? [`${member}.${name} is ${value}`] : []
+  })
+
 export const finiteRatios: Property = {
   ...invariant('I23'),
   check: (observation) => {
     const found: Violation[] = []
     for (const { party, where, info } of queriesOf(observation)) {
-      for (const problem of [...badNumbers(info, ''), ...fractions(info)])
+      for (const problem of [...badNumbers(info, ''), ...fractions(info), ...shares(info)])
         found.push(`${party} at ${where}: ${problem}`)
       if (JSON.stringify(JSON.parse(JSON.stringify(info))) !== JSON.stringify(info))
         found.push(`${party} at ${where}: the answer does not survive JSON`)

@@ -1,4 +1,4 @@
-/** I15 and I16: no write of the guest is ever lost, neither on the way nor at home. */
+/** I15 to I17: no write of the guest is ever lost, neither on the way nor at home, nor by a difference to something else. */
 import { invariant } from '../../machines/index.ts'
 import { linesOf } from '../observation.ts'
 import type { Property } from '../property.ts'
@@ -26,5 +26,14 @@ export const noLostWrites: Property = {
     linesOf(observation, 'stale').map(
       ({ party, atMillis, pages }) =>
         `${party} holds at ${atMillis} ms pages for sent that were written since: ${named(pages)}`,
+    ),
+}
+
+export const sharedCopies: Property = {
+  ...invariant('I17'),
+  check: (observation) =>
+    linesOf(observation, 'misremembered').map(
+      ({ party, atMillis, pages }) =>
+        `${party} holds at ${atMillis} ms copies of pages that its destination does not have: ${named(pages)}`,
     ),
 }

@@ -1,11 +1,9 @@
 /** Seeded bugs of the runtime, each put in through what a {@link RuntimeSystem} is made of. */
 import { Effect, Layer, Scope, Stream } from 'effect'
 import type { QuirkId } from '../../machines/index.ts'
-import type { ByteLink } from '../../src/channel/byte-link.ts'
 import { Transport } from '../../src/channel/transport.ts'
 import { simulatedTransport } from '../../src/channel/simulated-transport.ts'
 import { outgoingStatus } from '../../src/core/index.ts'
-import { engines } from '../../src/transfer/fiber-data-plane.ts'
 import {
   CommandRefused,
   makeMigrationProcess,
@@ -13,53 +11,11 @@ import {
   type MigrationProcessOptions,
   type TimedEvent,
 } from '../../src/transfer/migration-process.ts'
-import type { OutgoingReport, Wait } from '../../src/transfer/order.ts'
-import type { OutgoingEngineOptions } from '../../src/transfer/outgoing-engine.ts'
+import type { OutgoingReport } from '../../src/transfer/order.ts'
 import { ourRuntime, type RuntimeSystem } from '../worlds/runtime-world.ts'
 import { ForgetfulLog, StaleLog, withLog } from './logs.ts'
 import type { Mutant } from './mutant.ts'
-
-/** The real engine, as far as a mutant or a test has to do with it. */
-type OutgoingEngine = ReturnType<typeof engines.outgoing>
-
-/** The sending engine with something else done to its options, or to itself. */
-const withOutgoing = (
-  name: string,
-  change: (options: OutgoingEngineOptions) => OutgoingEngineOptions,
-  wrap: (engine: OutgoingEngine) => OutgoingEngine = (engine) => engine,
-): RuntimeSystem => ({
-  ...ourRuntime,
-  name,
-  engines: { ...engines, outgoing: (options) => wrap(engines.outgoing(change(options))) },
-})
-
-/** An engine whose reports are changed, multiplied or dropped. */
-const withReports = (name: string, change: () => (news: OutgoingReport) => readonly OutgoingReport[]): RuntimeSystem =>
-  withOutgoing(name, (options) => {
-    const changed = change()
-    return { ...options, report: (news) => changed(news).forEach((each) => options.report(each)) }
-  })
-
-/** An engine on a link that is not quite what it should be. */
-const withLink = (name: string, change: () => (link: ByteLink) => ByteLink): RuntimeSystem =>
-  withOutgoing(
-    name,
-    (options) => options,
-    (engine) => {
-      const changed = change()
-      return changedStep(engine, (link, now) => engine.step(changed(link), now))
-    },
-  )
-
-/** The same engine, still to be looked at, with another step. */
-const changedStep = (engine: OutgoingEngine, step: (link: ByteLink, nowMillis: number) => Wait): OutgoingEngine =>
-  new Proxy(engine, {
-    get: (target, name) => {
-      if (name === 'step') return step
-      const value: unknown = Reflect.get(target, name, target)
-      return typeof value === 'function' ? value.bind(target) : value
-    },
-  })
+import { withLink, withOutgoing, withReports } from './seeded-engine.ts'
 
 /** A process that behaves otherwise towards its manager. */
 const withProcess = (

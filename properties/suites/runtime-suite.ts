@@ -104,5 +104,5 @@ const planText = (plan: Plan | undefined): string =>
   plan === undefined
     ? 'an unknown plan'
     : Object.entries(plan)
-        .map(([name, value]) => `${name}=${String(value)}`)
+        .map(([name, value]) => `${name}=${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)
         .join(' ')

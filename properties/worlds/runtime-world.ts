@@ -12,7 +12,14 @@ import {
 } from '../../src/channel/simulated-transport.ts'
 import type { Transport } from '../../src/channel/transport.ts'
 import { describeState, type CoreState } from '../../src/core/index.ts'
-import { differingPages, GuestMemory, guestCounter, WritingGuest, type Guest } from '../../src/memory/index.ts'
+import {
+  differingPages,
+  GuestMemory,
+  guestCounter,
+  PAGE_BYTES,
+  WritingGuest,
+  type Guest,
+} from '../../src/memory/index.ts'
 import { fiberDataPlaneOf, engines, type EngineMakers, type Steppable } from '../../src/transfer/fiber-data-plane.ts'
 import { DataPlane } from '../../src/transfer/data-plane.ts'
 import { fiberGuestHost } from '../../src/transfer/fiber-guest-host.ts'
@@ -63,12 +70,18 @@ export interface Plan {
   /** Operations of the guest a second. */
   readonly pagesPerSecond: number
   readonly seed: number
+  /** Each so many operations the guest rewrites or clears a whole page; 0: never. */
+  readonly wipeEvery: number
   readonly capacityBytes: number
   readonly latencyMillis: number
   /** Bytes a second. */
   readonly maxBandwidth: number
   readonly downtimeLimitMillis: number
   readonly pause: boolean
+  /** What pages go by, on in every party. */
+  readonly capabilities: readonly string[]
+  /** Further parameters of every party. */
+  readonly parameters: Readonly<Record<string, number | string | boolean>>
   /** The source is told that a destination is dead, when it is. */
   readonly fence: boolean
   /** The destinations have less memory than the source, so that they refuse its stream. */
@@ -81,11 +94,14 @@ export const defaultPlan: Plan = {
   workingSetPages: 12,
   pagesPerSecond: 300,
   seed: 1,
+  wipeEvery: 5,
   capacityBytes: 8 * 1024,
   latencyMillis: 1,
   maxBandwidth: 1024 * 1024,
   downtimeLimitMillis: 20,
   pause: false,
+  capabilities: [],
+  parameters: {},
   fence: false,
   mismatch: false,
 }
@@ -214,14 +230,9 @@ export class RuntimeWorld {
       const scope = yield* Scope.fork(world.#scope)
       const isSource = party === 'source'
       const pages = isSource || !plan.mismatch ? plan.pages : plan.pages / 2
-      const memory = GuestMemory.allocate([{ name: RAM_BLOCK_NAME, usedLength: pages * 4096 }])
-      if (isSource) memory.fill(plan.seed)
-      const guest = new WritingGuest({
-        seed: plan.seed,
-        pagesPerSecond: plan.pagesPerSecond,
-        workingSetBytes: plan.workingSetPages * 4096,
-        memory,
-      })
+      const memory = allocate(pages)
+      if (isSource) boot(memory, plan)
+      const guest = guestOf(memory, plan)
       const host = yield* world.#system.makeHost(guest).pipe(Effect.provideService(Scope.Scope, scope))
       let made: Member | undefined
       const member = (): Member | undefined => made
@@ -321,8 +332,10 @@ export class RuntimeWorld {
       )
       yield* TestClock.adjust(0)
       yield* world.#execute(member, 'migrate-set-capabilities', {
-        capabilities: [{ capability: 'events', state: true }],
+        capabilities: ['events', ...world.plan.capabilities].map((capability) => ({ capability, state: true })),
       })
+      if (Object.keys(world.plan.parameters).length > 0)
+        yield* world.#execute(member, 'migrate-set-parameters', world.plan.parameters)
     })
   }
 
@@ -554,10 +567,9 @@ export class RuntimeWorld {
 
   /** Memory is a function of seed and counter alone; held against that. */
   #wrongPages(member: Member): readonly string[] {
-    const { pages, seed, pagesPerSecond, workingSetPages } = this.plan
-    const memory = GuestMemory.allocate([{ name: RAM_BLOCK_NAME, usedLength: pages * 4096 }])
-    memory.fill(seed)
-    const guest = new WritingGuest({ seed, pagesPerSecond, workingSetBytes: workingSetPages * 4096, memory })
+    const memory = allocate(this.plan.pages)
+    boot(memory, this.plan)
+    const guest = guestOf(memory, this.plan)
     guest.advance(member.guest.counter)
     const wrong = differences(memory, member.memory)
     const kept = member.guest.counter === 0 ? 0 : guestCounter(member.memory)
@@ -593,6 +605,26 @@ export class RuntimeWorld {
     return this.#state(this.source).then(describeState)
   }
 }
+
+/** Two blocks, so that a record has to say which it is about; the smaller comes first, so that a guest writes to both. */
+const allocate = (pages: number): GuestMemory =>
+  GuestMemory.allocate([
+    { name: RAM_BLOCK_NAME, usedLength: (pages / 4) * PAGE_BYTES },
+    { name: 'high', usedLength: pages * (3 / 4) * PAGE_BYTES },
+  ])
+
+/** What a guest finds when it is booted: of four pages two that do not compress, one that does, and one that is zero. */
+const boot = (memory: GuestMemory, { seed }: Plan): void => {
+  memory.fill(seed)
+  for (const [block, { bytes, pageCount }] of memory.blocks.entries())
+    for (let page = 2; page < pageCount; page += 4) {
+      bytes.fill(0, page * PAGE_BYTES, (page + 1) * PAGE_BYTES)
+      if (page + 1 < pageCount) bytes.fill(block + page, (page + 1) * PAGE_BYTES, (page + 2) * PAGE_BYTES)
+    }
+}
+
+const guestOf = (memory: GuestMemory, { seed, pagesPerSecond, workingSetPages, wipeEvery }: Plan): WritingGuest =>
+  new WritingGuest({ seed, pagesPerSecond, workingSetBytes: workingSetPages * PAGE_BYTES, memory, wipeEvery })
 
 const differences = (a: GuestMemory, b: GuestMemory): readonly string[] => {
   try {
@@ -634,9 +666,11 @@ const bounded = <Order>(
 interface Watchable {
   readonly isClean: (block: number, page: number) => boolean
   readonly isFlushed: boolean
+  readonly cached: (block: number, page: number) => Uint8Array | undefined
 }
 
-const isWatchable = (engine: object): engine is Watchable => 'isClean' in engine && 'isFlushed' in engine
+const isWatchable = (engine: object): engine is Watchable =>
+  'isClean' in engine && 'isFlushed' in engine && 'cached' in engine
 
 /** Engines that are looked at between two steps, when nothing waits to be handed over. */
 const watch = (makers: EngineMakers, world: () => RuntimeWorld | undefined): EngineMakers => ({
@@ -647,13 +681,19 @@ const watch = (makers: EngineMakers, world: () => RuntimeWorld | undefined): Eng
     if (here === undefined || !isWatchable(engine)) return bounded('outgoing', engine, world)
     const shadow = here.shadowForEngine()
     let lookedMillis = -1
-    let reported = false
+    const reported = new Set<'stale' | 'misremembered'>()
+    const note = (kind: 'stale' | 'misremembered', atMillis: number, find: () => readonly string[]): void => {
+      const pages = reported.has(kind) ? [] : find()
+      if (pages.length === 0) return
+      reported.add(kind)
+      here.note({ kind, party: 'source', atMillis, pages })
+    }
     return bounded('outgoing', engine, world, (_wait, now) => {
-      if (reported || now === lookedMillis || !shadow.hasPages || !engine.isFlushed) return
+      if (now === lookedMillis || !shadow.hasPages || !engine.isFlushed) return
       lookedMillis = now
-      const pages = shadow.stale(here.source.memory, (block, page) => engine.isClean(block, page))
-      if (pages.length > 0) here.note({ kind: 'stale', party: 'source', atMillis: now, pages })
-      reported = pages.length > 0
+      const { memory } = here.source
+      note('stale', now, () => shadow.stale(memory, (block, page) => engine.isClean(block, page)))
+      note('misremembered', now, () => shadow.misremembered(memory, (block, page) => engine.cached(block, page)))
     })
   },
 })

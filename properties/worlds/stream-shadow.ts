@@ -1,11 +1,13 @@
 /** Reads along what a source writes: the memory that a destination would have, and whether it is a migration stream. */
 import { deviceBytes } from '../../src/transfer/dialect.ts'
-import { silentSink, StreamDecoder } from '../../src/wire/index.ts'
+import { decodeXbzrle, silentSink, StreamDecoder } from '../../src/wire/index.ts'
 import { PAGE_BYTES, type GuestMemory } from '../../src/memory/index.ts'
 import type { StreamSeen } from '../observation.ts'
 
 const EOS_BYTES = 8
 const PAGE_HEADER_BYTES = 8
+/** Of a body: its encoding and its length. */
+const XBZRLE_HEADER_BYTES = 3
 
 export class StreamShadow {
   readonly connection: number
@@ -17,6 +19,8 @@ export class StreamShadow {
   #error: string | undefined
   #normal = 0
   #zero = 0
+  #deltas = 0
+  #deltaBytes = 0
   #ramBytes = 0
   #setUp = false
   #lastBlock = -1
@@ -44,6 +48,14 @@ export class StreamShadow {
           this.#record(block, 1)
           this.#pages.set(`${block}:${offset / PAGE_BYTES}`, new Uint8Array(PAGE_BYTES).fill(fill))
         },
+        xbzrlePage: (block, offset, bytes, at, length) => {
+          this.#deltas++
+          this.#deltaBytes += this.#record(block, XBZRLE_HEADER_BYTES + length)
+          const known = this.#pages.get(`${block}:${offset / PAGE_BYTES}`)
+          if (known === undefined) throw new Error(`a difference to page ${offset / PAGE_BYTES}, which has not come`)
+          const fault = decodeXbzrle(bytes, at, length, known, 0)
+          if (fault !== undefined) throw new Error(fault)
+        },
         ramEos: () => {
           // The first ends the list of blocks, which is no page data.
           if (this.#setUp) this.#ramBytes += EOS_BYTES
@@ -54,10 +66,12 @@ export class StreamShadow {
     )
   }
 
-  #record(block: number, payload: number): void {
+  #record(block: number, payload: number): number {
     const name = block === this.#lastBlock ? 0 : 1 + (this.#names[block]?.length ?? 0)
     this.#lastBlock = block
-    this.#ramBytes += PAGE_HEADER_BYTES + name + payload
+    const bytes = PAGE_HEADER_BYTES + name + payload
+    this.#ramBytes += bytes
+    return bytes
   }
 
   write(bytes: Uint8Array): void {
@@ -90,6 +104,22 @@ export class StreamShadow {
     return found
   }
 
+  /** Pages that the source holds a copy of which is not what was carried; `cached` gives those copies. */
+  misremembered(
+    memory: GuestMemory,
+    cached: (block: number, page: number) => Uint8Array | undefined,
+  ): readonly string[] {
+    const found: string[] = []
+    for (const [block, { pageCount }] of memory.blocks.entries())
+      for (let page = 0; page < pageCount; page++) {
+        const copy = cached(block, page)
+        const carried = this.#pages.get(`${block}:${page}`)
+        const differs = copy !== undefined && (carried === undefined || Buffer.compare(copy, carried) !== 0)
+        if (differs) found.push(`${block}:${page}`)
+      }
+    return found
+  }
+
   get seen(): StreamSeen {
     const complete = this.#error === undefined && this.#decoder.complete && this.#left.length === 0
     return {
@@ -99,6 +129,8 @@ export class StreamShadow {
       ...(this.#error === undefined ? {} : { error: this.#error }),
       normalPages: this.#normal,
       zeroPages: this.#zero,
+      deltaPages: this.#deltas,
+      deltaBytes: this.#deltaBytes,
       distinctPages: this.#pages.size,
       totalPages: this.#totalPages,
       ramBytes: this.#ramBytes,

@@ -119,6 +119,8 @@ export interface OutgoingRun {
   /** When a guest that left in postcopy was free to run on the destination. */
   readonly switchedMillis?: number
   readonly expectedDowntimeMillis: number
+  /** The size that the XBZRLE cache began with, if that is not to change (quirk s6). */
+  readonly xbzrleCacheBytes?: number
   readonly ram?: MigrationStats
   /** The rest of the last report, with what the core makes of it where the report is silent. */
   readonly figures?: Omit<Progress, 'ram' | 'expectedDowntimeMillis'> & {

@@ -18,7 +18,7 @@ import {
 import type { Intent } from './intent.ts'
 import type { CoreOutput } from './output.ts'
 import { coloIntentOf } from './colo-intent.ts'
-import { transferParameters } from './parameters.ts'
+import { loadParameters, transferMethods, transferParameters } from './parameters.ts'
 import { pendingSave } from './pending.ts'
 import { unthrottled } from './throttle.ts'
 import { connectTls, listenTls } from './tls.ts'
@@ -183,10 +183,17 @@ const intentOf = (action: string, params: unknown, state: CoreState): Intent | u
         run,
         uri: state.outgoing?.uri ?? '',
         returnPath: state.capabilities['return-path'] === true,
+        channels: transferMethods(state).multifd?.channels ?? 0,
         ...connectTls(state, state.outgoing?.uri ?? ''),
       }
     case 'beginSetup':
-      return { type: 'begin-setup', run, parameters: transferParameters(state), colo: state.chart.context.colo }
+      return {
+        type: 'begin-setup',
+        run,
+        parameters: transferParameters(state),
+        methods: transferMethods(state),
+        colo: state.chart.context.colo,
+      }
     case 'iterate':
       return { type: 'iterate', run }
     case 'completePrecopy':
@@ -202,7 +209,12 @@ const intentOf = (action: string, params: unknown, state: CoreState): Intent | u
     case 'listen':
       return { type: 'listen', run: arrival, uri: state.incoming?.uri ?? '', ...listenTls(state) }
     case 'load':
-      return { type: 'load', run: arrival }
+      return {
+        type: 'load',
+        run: arrival,
+        parameters: loadParameters(state),
+        methods: transferMethods(state),
+      }
     case 'acknowledge':
       return { type: 'acknowledge', run: arrival }
     case 'reject':

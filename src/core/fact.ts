@@ -4,7 +4,7 @@
  * for the books only (`outgoing.progress`, `outgoing.pass`).
  */
 import type { StoppedRunState } from '../../machines/index.ts'
-import type { CompressionStats72, MigrationStats, XBZRLECacheStats72 } from '../qapi/index.ts'
+import type { CompressionStats72, MigrationStats } from '../qapi/index.ts'
 import type { DirtyPeriod } from './throttle.ts'
 
 /** Where the cause of a failure lies, as seen from the side that reports it. */
@@ -24,6 +24,24 @@ export interface DiskFigures {
   readonly total: number
 }
 
+/** Counters of XBZRLE, of which either version makes its own. */
+export interface XbzrleFigures {
+  /** Pages that were sent as differences. */
+  readonly deltas: number
+  /** Bytes of their records, headers and all. */
+  readonly deltaBytes: number
+  /** Pages that were cached and had not changed: nothing was sent. */
+  readonly unchanged: number
+  /** Pages that were cached and whose difference was no smaller: they were sent whole. */
+  readonly overflow: number
+  /** Pages of which no copy was cached. */
+  readonly cacheMiss: number
+  /** Of the pages of the last period, the share that was not cached. */
+  readonly cacheMissRate: number
+  /** Bytes of the cached pages of the last period to what they came to. */
+  readonly encodingRate: number
+}
+
 /**
  * The figures of a run so far. What a runtime does not do it leaves out. The first report of a run has to come before
  * `outgoing.setup-done`: from then on `query-migrate` has the member `ram`.
@@ -37,8 +55,7 @@ export interface Progress {
   /** Without it the core divides the pages since the last report by the time since then. */
   readonly pagesPerSecond?: number
   readonly multifdBytes?: number
-  /** Counters of the XBZRLE cache; its size is a parameter. */
-  readonly xbzrle?: Omit<XBZRLECacheStats72, 'cache-size'>
+  readonly xbzrle?: XbzrleFigures
   /** Absent where no block device is being migrated (any more). */
   readonly disk?: DiskFigures
   readonly compression?: CompressionStats72

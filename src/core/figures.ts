@@ -11,7 +11,7 @@ import {
   type XBZRLECacheStats72,
 } from '../qapi/index.ts'
 import { hasQuirk, isOn, outgoingStatus, runState, type CoreState, type OutgoingRun } from './core-state.ts'
-import type { PhaseBytes, Progress } from './fact.ts'
+import type { PhaseBytes, Progress, XbzrleFigures } from './fact.ts'
 
 const nothingSent: PhaseBytes = { precopyBytes: 0, downtimeBytes: 0, postcopyBytes: 0 }
 
@@ -94,18 +94,54 @@ export const cacheSize = (state: CoreState): Integer => {
   return typeof value === 'number' || typeof value === 'bigint' ? toInteger(BigInt.asIntN(64, BigInt(value))) : 0
 }
 
+const noXbzrle: XbzrleFigures = {
+  deltas: 0,
+  deltaBytes: 0,
+  unchanged: 0,
+  overflow: 0,
+  cacheMiss: 0,
+  cacheMissRate: 0,
+  encodingRate: 0,
+}
+
+/** Header of a record that names no block. */
+const HEADER_BYTES = 8
+const PAGE_BYTES = 4096
+
+/**
+ * 2.11 counts the pages that went out as differences, and their records. 7.2 counts the pages that were cached, whatever
+ * came of it, and what came of it: no headers, and a page for one that went whole (reference of the semantics, 8.1).
+ */
 const xbzrleCache = (state: CoreState, run: OutgoingRun): XBZRLECacheStats | XBZRLECacheStats72 => {
-  const none = { bytes: 0, pages: 0, 'cache-miss': 0, 'cache-miss-rate': 0, overflow: 0, 'encoding-rate': 0 }
-  const { 'encoding-rate': rate, ...stats } = { ...none, ...run.figures?.xbzrle }
-  const all = { 'cache-size': cacheSize(state), ...stats }
-  return state.profile === '7.2' ? { ...all, 'encoding-rate': rate } : all
+  const { deltas, deltaBytes, unchanged, ...others } = run.figures?.xbzrle ?? noXbzrle
+  const { overflow, cacheMiss, cacheMissRate, encodingRate } = others
+  const common = {
+    'cache-size': cacheSize(state),
+    'cache-miss': cacheMiss,
+    'cache-miss-rate': cacheMissRate,
+    overflow,
+  }
+  if (state.profile !== '7.2') return { ...common, pages: deltas, bytes: deltaBytes }
+  return {
+    ...common,
+    pages: deltas + unchanged + overflow,
+    bytes: deltaBytes - deltas * HEADER_BYTES + overflow * PAGE_BYTES,
+    'encoding-rate': encodingRate,
+  }
 }
 
 const noCompression = { pages: 0, busy: 0, 'busy-rate': 0, 'compressed-size': 0, 'compression-rate': 0 }
 
+/** Quirk s8: 2.11 takes a compressed page for one that was sent whole. */
+const withCompressed = (state: CoreState, run: OutgoingRun, ram: MigrationStats): MigrationStats => {
+  const pages = hasQuirk(state, 's8') ? (run.figures?.compression?.pages ?? 0) : 0
+  const normal = sum(ram.normal, pages)
+  return { ...ram, normal, 'normal-bytes': normal * Number(ram['page-size']) }
+}
+
 /** The members of `query-migrate` with counters, for a run that is under way or completed. */
 export const counters = (state: CoreState, run: OutgoingRun) => {
-  const ram = run.ram === undefined ? undefined : accumulated(state, run.ram)
+  const ram = run.ram === undefined ? undefined : accumulated(state, withCompressed(state, run, run.ram))
   const recent = state.profile === '7.2'
   return {
     ...(ram === undefined ? {} : { ram: recent ? recentStats(ram, run.figures) : ram }),

@@ -7,10 +7,44 @@ import type { ColoMessage, ReplicationRole, StoppableRunState } from '../../mach
 
 /** The parameters of a run that the data plane obeys; each change takes effect within one window of 100 ms. */
 export interface TransferParameters {
-  /** Bytes a second; 0 means no limit. */
+  /** Bytes a second, over all channels; 0 means no limit. */
   readonly maxBandwidth: number
   /** Milliseconds. 0 means: no convergence test, one pass and then the switchover. */
   readonly downtimeLimitMillis: number
+  /** Bytes of pages that the XBZRLE cache may hold: a power of two, at least one page. */
+  readonly xbzrleCacheBytes: number
+  /** Effort of zlib for compressed pages, 0 (none) to 9. */
+  readonly compressLevel: number
+  /** Threads that compress pages, 1 to 255. */
+  readonly compressThreads: number
+  /** Whether a page waits for a thread that can compress it; otherwise it goes as it is. */
+  readonly compressWaitThread: boolean
+  /** Pages that a channel of multifd is given together, 1 to 10000. */
+  readonly multifdPageCount: number
+  /** Effort of the compression of multifd. */
+  readonly multifdLevel: number
+}
+
+/** What pages can go out as, beside plain and zero pages. It does not change while a run lasts. */
+export interface TransferMethods {
+  /** Pages that are sent again go as differences. */
+  readonly xbzrle: boolean
+  /** Pages go compressed; together with xbzrle only in the first pass over memory. */
+  readonly compress: boolean
+  /** Pages go over further channels. */
+  readonly multifd?: MultifdMethod
+}
+
+export interface MultifdMethod {
+  /** Channels beside the main one, 1 to 255. */
+  readonly channels: number
+  readonly compression: 'none' | 'zlib' | 'zstd'
+}
+
+/** The parameters that whoever receives obeys. */
+export interface LoadParameters {
+  /** Threads that decompress pages, 1 to 255. */
+  readonly decompressThreads: number
 }
 
 /** TLS of a channel that is opened, where parameter `tls-creds` names credentials that the process has. */
@@ -53,6 +87,8 @@ export type Intent =
       readonly uri: string
       /** Insist on a way back where a transport may do without (`exec:`, `fd:`): capability `return-path`. */
       readonly returnPath: boolean
+      /** Channels of multifd to the same place, each opened when the one before it stands. */
+      readonly channels: number
       readonly tls?: ConnectTlsParameters
     }
   /** Start the dirty log, write header and section starts: outgoing.setup-done or outgoing.failed. */
@@ -60,6 +96,7 @@ export type Intent =
       readonly type: 'begin-setup'
       readonly run: number
       readonly parameters: TransferParameters
+      readonly methods: TransferMethods
       /** Announce that lock-step follows. */
       readonly colo: boolean
     }
@@ -78,8 +115,17 @@ export type Intent =
   | { readonly type: 'send-package'; readonly run: number }
   /** incoming.bound, then incoming.connected; or incoming.listen-failed. */
   | { readonly type: 'listen'; readonly run: number; readonly uri: string; readonly tls?: ListenTlsParameters }
-  /** Read the stream: incoming.prepared, incoming.ended, incoming.failed or incoming.lost. */
-  | { readonly type: 'load'; readonly run: number }
+  /**
+   * Read the stream: incoming.prepared, incoming.ended, incoming.failed or incoming.lost. A stream that was sent by other
+   * methods than these is refused, but for differences, which every receiver takes.
+   */
+  | {
+      readonly type: 'load'
+      readonly run: number
+      readonly parameters: LoadParameters
+      readonly methods: TransferMethods
+    }
+  | { readonly type: 'set-load-parameters'; readonly run: number; readonly parameters: LoadParameters }
   /** Tell the source that the guest runs here. */
   | { readonly type: 'acknowledge'; readonly run: number }
   /** Tell the source that it does not and never will. */

@@ -25,7 +25,15 @@ const stats = (transferred: number, normal: number): MigrationStats => ({
 const everything: Progress = {
   ram: stats(41_000, 10),
   expectedDowntimeMillis: 12,
-  xbzrle: { bytes: 100, pages: 3, 'cache-miss': 1, 'cache-miss-rate': 0.5, overflow: 0, 'encoding-rate': 4 },
+  xbzrle: {
+    deltas: 3,
+    deltaBytes: 100,
+    unchanged: 2,
+    overflow: 1,
+    cacheMiss: 4,
+    cacheMissRate: 0.5,
+    encodingRate: 4,
+  },
   disk: { transferred: 10, remaining: 20, total: 30 },
   compression: { pages: 1, busy: 0, 'busy-rate': 0, 'compressed-size': 9, 'compression-rate': 2 },
 }
@@ -99,6 +107,14 @@ t.test('the cache has the size that is set now, and counts nothing before the fi
   core.take(['command', 'migrate-set-cache-size', { value: 8192 }])
   const none = { bytes: 0, pages: 0, 'cache-miss': 0, 'cache-miss-rate': 0, overflow: 0 }
   t.strictSame(query(core)['xbzrle-cache'], { 'cache-size': 8192, ...none })
+})
+
+t.test('XBZRLE counts what its version counts', async (t) => {
+  const common = { 'cache-size': 67_108_864, 'cache-miss': 4, 'cache-miss-rate': 0.5, overflow: 1 }
+  const told = (profile: Profile) =>
+    query(reported(profile, 'active', everything, { capabilities: ['xbzrle'] }))['xbzrle-cache']
+  t.strictSame(told('2.11'), { ...common, pages: 3, bytes: 100 })
+  t.strictSame(told('7.2'), { ...common, pages: 6, bytes: 100 - 3 * 8 + 4096, 'encoding-rate': 4 })
 })
 
 t.test('a disk has three figures; without a throttle there is no member of it', async (t) => {

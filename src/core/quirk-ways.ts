@@ -58,6 +58,12 @@ const ram = {
 }
 const progress: ScenarioInput = ['fact', { type: 'outgoing.progress', ram, expectedDowntimeMillis: 1 }]
 
+const compression = { pages: 3, busy: 0, 'busy-rate': 0, 'compressed-size': 300, 'compression-rate': 40 }
+const compressedProgress: ScenarioInput = [
+  'fact',
+  { type: 'outgoing.progress', ram, expectedDowntimeMillis: 1, compression },
+]
+
 /** All of them. */
 export const quirkWays: readonly QuirkWay[] = [
   way('q1', '2.11', ['outgoing', 'none'], [switches('postcopy-ram', 'compress'), switches('xbzrle')]),
@@ -101,6 +107,10 @@ export const quirkWays: readonly QuirkWay[] = [
     ['outgoing', 'active'],
     [progress, cancels, ends, migrates, ...connected(), progress, command('query-migrate')],
   ),
+  way('s6', '7.2', ['outgoing', 'active'], [command('migrate-set-parameters', { 'xbzrle-cache-size': 2 ** 20 })]),
+  way('s7', '7.2', ['outgoing', 'none'], [command('migrate-set-parameters', { 'multifd-zstd-level': 3 })]),
+  way('s8', '2.11', ['outgoing', 'active'], [compressedProgress, command('query-migrate')]),
+  way('s10', '2.11', ['outgoing', 'none'], [switches('x-multifd'), migrates]),
 ]
 
 function connected(): readonly ScenarioInput[] {

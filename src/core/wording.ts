@@ -29,6 +29,7 @@ export const postcopyWithSharedMemory = 'Postcopy is not compatible with ignore-
 export const zeroCopyNeedsMultifd = 'Zero copy only available for non-compressed non-TLS multifd migration'
 export const preemptNeedsPostcopy = 'Postcopy preempt requires postcopy-ram'
 export const preemptWithCompress = 'Postcopy preempt not compatible with compress'
+export const multifdNeedsSockets = 'multifd is not supported by current protocol'
 export const multifdWithCompress = 'Multifd is not compatible with compress'
 export const optionsConflict = 'Command options are incompatible with current migration capabilities'
 export const argumentsNotObject = "QMP input member 'arguments' must be an object"

@@ -26,6 +26,11 @@ export interface WritingGuestOptions {
   readonly memory: GuestMemory
   /** What it sends to the outside. Default nothing. */
   readonly output?: GuestOutputOptions
+  /**
+   * Each so many operations do not write a few bytes but the whole of their page, with bytes that do not compress or with
+   * zeros. Default 0: none do.
+   */
+  readonly wipeEvery?: number
 }
 
 export class WritingGuest implements Guest {
@@ -39,12 +44,13 @@ export class WritingGuest implements Guest {
   readonly #schedule: OutputSchedule | undefined
   #counter = 0
   readonly #workingSetPages: number
+  readonly #wipeEvery: number
   readonly #record = new Uint8Array(RECORD_BYTES)
   readonly #recordView = new DataView(this.#record.buffer)
 
   /** @throws GuestOptionError on an option out of range; memory is not touched. */
   constructor(options: WritingGuestOptions) {
-    const { seed, pagesPerSecond, workingSetBytes, memory, output } = options
+    const { seed, pagesPerSecond, workingSetBytes, memory, output, wipeEvery = 0 } = options
     if (!Number.isSafeInteger(seed) || seed < 0)
       throw new GuestOptionError('seed of a writing guest', 'a safe integer >= 0', `${seed}`)
     if (!Number.isFinite(pagesPerSecond) || pagesPerSecond < 0)
@@ -56,6 +62,9 @@ export class WritingGuest implements Guest {
         `a positive multiple of ${PAGE_BYTES} bytes, at most the memory's ${memory.totalBytes}`,
         `${workingSetBytes}`,
       )
+    if (!Number.isSafeInteger(wipeEvery) || wipeEvery < 0)
+      throw new GuestOptionError('operations of a writing guest to a wiped page', 'an integer >= 0', `${wipeEvery}`)
+    this.#wipeEvery = wipeEvery
     this.#schedule = output === undefined ? undefined : new OutputSchedule(memory, seed, pagesPerSecond, output)
     this.seed = seed
     this.pagesPerSecond = pagesPerSecond
@@ -125,11 +134,24 @@ export class WritingGuest implements Guest {
       offset -= this.memory.blocks[block]!.usedLength
       block++
     }
-    this.memory.write(block, offset, this.#record)
+    if (this.#wipeEvery > 0 && counter % this.#wipeEvery === 0) this.#wipe(block, offset, hash)
+    else this.memory.write(block, offset, this.#record)
     // A record may lie on the counter; it starts with the same number.
     this.memory.writeUint64(0, 0, counter)
     this.#counter = counter
     if (this.#schedule !== undefined) for (const output of this.#schedule.after(counter)) this.onOutput?.(output)
+  }
+
+  #wipe(block: number, offset: number, hash: number): void {
+    const page = new Uint8Array(PAGE_BYTES)
+    const view = new DataView(page.buffer)
+    let word = hash
+    if ((hash & 1) === 0)
+      for (let at = 0; at < PAGE_BYTES; at += 4) {
+        word = mix32(word + 0x6d2b79f5)
+        view.setUint32(at, word)
+      }
+    this.memory.write(block, offset - (offset % PAGE_BYTES), page)
   }
 }
 

@@ -158,8 +158,8 @@ const facts72 = table(MigrationParameter72.literals, parameterDocumentation72, {
   },
   'multifd-compression': { type: 'MultiFDCompression', default: 'none', rangeError: 'none' },
   // Set by QMP, both levels are taken unchecked and have no effect: they read back as 1.
-  'multifd-zlib-level': { type: 'uint8', default: 1, minimum: 0, maximum: 255, rangeError: 'none' },
-  'multifd-zstd-level': { type: 'uint8', default: 1, minimum: 0, maximum: 255, rangeError: 'none' },
+  'multifd-zlib-level': { type: 'uint8', default: 1, ...between(0, 9) },
+  'multifd-zstd-level': { type: 'uint8', default: 1, ...between(0, 20) },
   'block-bitmap-mapping': { type: 'list', default: undefined, rangeError: 'none' },
 })
 

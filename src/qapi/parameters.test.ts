@@ -195,6 +195,8 @@ t.test('of several bad values the one that QEMU checks first is reported', (t) =
     'downtime-limit',
     'multifd-channels',
     'xbzrle-cache-size',
+    'multifd-zlib-level',
+    'multifd-zstd-level',
     'max-cpu-throttle',
     'announce-initial',
     'announce-max',

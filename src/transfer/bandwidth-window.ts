@@ -7,26 +7,29 @@ import type { TransferParameters } from '../core/intent.ts'
 /** Length of a window. */
 export const WINDOW_MILLIS = 100
 
+/** What a window depends on. */
+export type BandwidthLimits = Pick<TransferParameters, 'maxBandwidth' | 'downtimeLimitMillis'>
+
 export class BandwidthWindow {
   #startMillis: number
   #bytes = 0
   /** Bytes sent beyond the limit of the windows before: paid back before anything else may go out. */
   #debt = 0
-  #parameters: TransferParameters
+  #parameters: BandwidthLimits
   /** Bytes a millisecond in the last full window; 0 before the first. */
   bytesPerMillis = 0
 
-  constructor(parameters: TransferParameters, nowMillis: number) {
+  constructor(parameters: BandwidthLimits, nowMillis: number) {
     this.#parameters = parameters
     this.#startMillis = nowMillis
   }
 
   /** Takes effect at once, for the rest of this window. */
-  set parameters(parameters: TransferParameters) {
+  set parameters(parameters: BandwidthLimits) {
     this.#parameters = parameters
   }
 
-  get parameters(): TransferParameters {
+  get parameters(): BandwidthLimits {
     return this.#parameters
   }
 

@@ -6,6 +6,7 @@ import { globalState, guestState } from './dialect.ts'
 import { IncomingEngine } from './incoming-engine.ts'
 import type { IncomingReport, OutgoingReport } from './order.ts'
 import { OutgoingEngine } from './outgoing-engine.ts'
+import { setupOrder } from './testing/transfer-order.ts'
 
 const GIB = 2 ** 30
 
@@ -57,8 +58,7 @@ t.test('a sparse guest of 4.5 GiB', async (t) => {
         throw new Error(heard.join())
     }
   }
-  const parameters = { maxBandwidth: 0, downtimeLimitMillis: 0 }
-  outgoing.order({ type: 'setup', parameters, returnPath: true, identity: new Uint8Array(16) }, 0)
+  outgoing.order(setupOrder({ downtimeLimitMillis: 0 }), 0)
   until('outgoing.setup-done')
   outgoing.order({ type: 'iterate' }, 0)
   until('outgoing.converged')

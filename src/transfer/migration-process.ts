@@ -66,6 +66,7 @@ export type ProcessOutput =
 
 /** What this runtime really carries out; the core refuses to switch on anything else. */
 export const runtimeCapabilities = [
+  'xbzrle',
   'auto-converge',
   'events',
   'return-path',
@@ -348,6 +349,7 @@ export const makeMigrationProcess = (
         engine.order({
           type: 'setup',
           parameters: intent.parameters,
+          methods: intent.methods,
           returnPath: run.connection.returnPath,
           identity: run.identity,
           ...(intent.colo ? { colo: profile } : {}),
@@ -553,6 +555,9 @@ export const makeMigrationProcess = (
           return listen(intent)
         case 'load':
           return load
+        case 'set-load-parameters':
+          // No parameter says anything about what these streams are read with.
+          return Effect.void
         case 'acknowledge':
           return Effect.sync(() => incoming?.engine?.order({ type: 'acknowledge' }))
         case 'reject':

@@ -1,7 +1,7 @@
 /** What a data-plane engine is told to do, and what it says it waits for. Both cross a thread boundary as plain data. */
 import type { ByteLink } from '../channel/byte-link.ts'
 import type { IncomingNews, OutgoingNews } from '../core/fact.ts'
-import type { TransferParameters } from '../core/intent.ts'
+import type { TransferMethods, TransferParameters } from '../core/intent.ts'
 import type { ColoDialect, ColoMessageName } from '../wire/index.ts'
 import type { DeviceState } from './dialect.ts'
 
@@ -10,6 +10,7 @@ export type OutgoingOrder =
   | {
       readonly type: 'setup'
       readonly parameters: TransferParameters
+      readonly methods: TransferMethods
       readonly returnPath: boolean
       /** 16 bytes that name this run to the destination, should it be asked about it later. */
       readonly identity: Uint8Array

@@ -5,6 +5,7 @@ import { GuestMemory, PAGE_BYTES } from '../memory/index.ts'
 import { globalState, guestState } from './dialect.ts'
 import type { OutgoingReport } from './order.ts'
 import { OutgoingEngine } from './outgoing-engine.ts'
+import { setupOrder } from './testing/transfer-order.ts'
 
 const MIB = 2 ** 20
 
@@ -26,8 +27,7 @@ const engineOf = (usedLength: number) => {
   const memory = GuestMemory.allocate([{ name: 'ram', usedLength }])
   const news: OutgoingReport[] = []
   const engine = new OutgoingEngine({ memory, report: (item) => void news.push(item) })
-  const parameters = { maxBandwidth: 0, downtimeLimitMillis: 300 }
-  engine.order({ type: 'setup', parameters, returnPath: true, identity: new Uint8Array(16) }, 0)
+  engine.order(setupOrder(), 0)
   return { memory, news, engine }
 }
 

@@ -8,6 +8,7 @@
  * Which of these is next is never decided here: the engine reports facts and takes orders.
  */
 import { ChannelError, type ByteLink } from '../channel/byte-link.ts'
+import type { TransferMethods } from '../core/intent.ts'
 import type { GuestMemory } from '../memory/index.ts'
 import {
   StreamError,
@@ -24,6 +25,7 @@ import { descriptionBytesOf, deviceBytesOf, written } from './device-bytes.ts'
 import { coloState, MACHINE_NAME, PREPARE_PING, type DeviceState } from './dialect.ts'
 import type { OutgoingOrder, OutgoingReport, Wait } from './order.ts'
 import { OutputQueue } from './output-queue.ts'
+import { PageDispatch, type PageDispatchOptions } from './page-dispatch.ts'
 import { PageEncoder } from './page-encoder.ts'
 import { PageScan } from './page-scan.ts'
 import { EOS_BYTES, RamSection, RESERVE_BYTES } from './ram-section.ts'
@@ -62,11 +64,14 @@ export interface OutgoingEngineOptions {
   readonly memory: GuestMemory
   /** Called for every fact, in order. */
   readonly report: (news: OutgoingReport) => void
+  /** Default {@link PageDispatch}. */
+  readonly makeDispatch?: (options: PageDispatchOptions) => PageDispatch
 }
 
 export class OutgoingEngine {
   readonly #memory: GuestMemory
   readonly #report: (news: OutgoingReport) => void
+  readonly #makeDispatch: NonNullable<OutgoingEngineOptions['makeDispatch']>
   readonly #queue = new OutputQueue(BATCH_BYTES)
   readonly #statistics = new RamStatistics()
   readonly #scan: PageScan
@@ -75,6 +80,8 @@ export class OutgoingEngine {
   readonly #returnPath: ReturnPath
   #colo: ColoDialect | undefined
   #lockStep: CheckpointSender | undefined
+  #dispatch: PageDispatch | undefined
+  #methods: TransferMethods = { xbzrle: false, compress: false }
   #hasReturnPath = false
   #phase: Phase = 'idle'
   #devices: readonly DeviceState[] = []
@@ -86,7 +93,8 @@ export class OutgoingEngine {
   #reportedMillis = Infinity
   #expectedDowntimeMillis = 0
 
-  constructor({ memory, report }: OutgoingEngineOptions) {
+  constructor({ memory, report, makeDispatch = (options) => new PageDispatch(options) }: OutgoingEngineOptions) {
+    this.#makeDispatch = makeDispatch
     this.#memory = memory
     this.#report = report
     this.#scan = new PageScan(memory)
@@ -98,6 +106,11 @@ export class OutgoingEngine {
   /** Whether a page is clean, that is: sent since it was last found dirty. */
   isClean(block: number, page: number): boolean {
     return this.#scan.isClean(block, page)
+  }
+
+  /** What this side holds to be the destination's content of a page; undefined where it does not keep that. */
+  cached(block: number, page: number): Uint8Array | undefined {
+    return this.#dispatch?.cached(block, page)
   }
 
   /** Whether everything that was put together has been handed to the link: what is clean has then been written. */
@@ -121,6 +134,7 @@ export class OutgoingEngine {
         break
       case 'set-parameters':
         this.#window.parameters = order.parameters
+        if (this.#dispatch !== undefined) this.#dispatch.parameters = order.parameters
         break
       case 'complete':
         this.#devices = this.#colo === '2.11' ? [...order.devices, coloState] : order.devices
@@ -233,14 +247,24 @@ export class OutgoingEngine {
 
   /** Opens the stream: every page counts as dirty, guest writes are logged from here on (I7, I16). */
   #setUp(order: Extract<OutgoingOrder, { type: 'setup' }>, nowMillis: number): void {
-    const { parameters, returnPath, identity, colo } = order
+    const { parameters, methods, returnPath, identity, colo } = order
     this.#phase = 'setup'
+    this.#methods = methods
     this.#colo = colo
     this.#hasReturnPath = returnPath
     this.#startedMillis = nowMillis
     this.#reportedMillis = nowMillis
     this.#expectedDowntimeMillis = parameters.downtimeLimitMillis
     this.#window = new BandwidthWindow(parameters, nowMillis)
+    this.#dispatch = this.#makeDispatch({
+      memory: this.#memory,
+      scan: this.#scan,
+      encoder: this.#encoder,
+      section: this.#section,
+      statistics: this.#statistics,
+      methods,
+      parameters,
+    })
     this.#memory.startLog()
     this.#scan.addAll()
     const { bytes } = this.#queue
@@ -342,7 +366,7 @@ export class OutgoingEngine {
         this.#closeSection()
         return true
       }
-      this.#encoder.encode(this.#scan.block, this.#scan.offset)
+      this.#dispatch?.send(this.#phase === 'completing')
     }
     return false
   }
@@ -380,10 +404,13 @@ export class OutgoingEngine {
 
   #reportProgress(nowMillis: number): void {
     this.#reportedMillis = nowMillis
+    const { xbzrle, compress } = this.#methods
     this.#report({
       type: 'outgoing.progress',
       ram: this.#statistics.report(this.#scan.remainingBytes, this.#memory.totalBytes),
       expectedDowntimeMillis: this.#expectedDowntimeMillis,
+      ...(xbzrle ? { xbzrle: this.#statistics.xbzrle.report() } : {}),
+      ...(compress ? { compression: this.#statistics.compression.report() } : {}),
     })
   }
 }

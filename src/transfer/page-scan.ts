@@ -9,6 +9,7 @@ export class PageScan {
   readonly #dirty: readonly DirtyBitmap[]
   #remaining = 0
   #nextPage = 0
+  #isFirstRound = true
   /** The page that was taken last: index of its block, and its first byte in it. */
   block = 0
   offset = 0
@@ -25,6 +26,11 @@ export class PageScan {
 
   get remainingBytes(): number {
     return this.#remaining * PAGE_BYTES
+  }
+
+  /** Whether the page that was taken last was taken for the first time, in the first round over all of memory. */
+  get isFirstRound(): boolean {
+    return this.#isFirstRound
   }
 
   /** Whether a page is not to be sent, as far as the last sync knew. */
@@ -79,6 +85,7 @@ export class PageScan {
       }
       this.block = (this.block + 1) % this.#dirty.length
       this.#nextPage = 0
+      if (this.block === 0) this.#isFirstRound = false
     }
   }
 }

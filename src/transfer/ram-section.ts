@@ -92,8 +92,13 @@ export class RamSection {
 
   /** The head of a record of the page at `offset` (bytes) of a block; `kind` is one of `RAM_ZERO`, `RAM_PAGE` .... Its body follows. */
   writeHead(block: number, offset: number, kind: number): void {
+    this.#queue.at = writePageHeader(this.#queue.bytes, this.#queue.at, offset, kind, this.nameFor(block))
+  }
+
+  /** The counted name that a record of this block has to carry, which is then written; undefined where none has to be. */
+  nameFor(block: number): Uint8Array | undefined {
     const name = this.#previous === block ? undefined : this.#names[block]
     this.#previous = block
-    this.#queue.at = writePageHeader(this.#queue.bytes, this.#queue.at, offset, kind, name)
+    return name
   }
 }

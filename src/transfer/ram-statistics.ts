@@ -1,6 +1,8 @@
 /** What `query-migrate` tells of the RAM of a run (schema: MigrationStats), counted by those who know it. */
 import type { DirtyPeriod } from '../core/throttle.ts'
 import { PAGE_BYTES } from '../memory/index.ts'
+import { CompressionStatistics } from './compression-statistics.ts'
+import { XbzrleStatistics } from './xbzrle-statistics.ts'
 
 /** Shortest time between two evaluations of the dirty rate. */
 const RATE_PERIOD_MILLIS = 1000
@@ -12,6 +14,10 @@ export class RamStatistics {
   duplicate = 0
   /** Pages sent whole. */
   normal = 0
+  /** Pages that were taken from the bitmap, whatever became of them. */
+  taken = 0
+  readonly xbzrle = new XbzrleStatistics()
+  readonly compression = new CompressionStatistics()
   /** Bitmap syncs: the number of the pass. */
   syncs = 0
   /** Megabits a second in the last window. */
@@ -21,12 +27,16 @@ export class RamStatistics {
   #periodPages = 0
   /** {@link transferred} at the start of the period. */
   #periodTransferred = 0
+  #periodTaken = 0
 
   /** The dirty rate counts from here on. */
   startPeriod(nowMillis: number): void {
     this.#periodMillis = nowMillis
     this.#periodPages = 0
     this.#periodTransferred = this.transferred
+    this.#periodTaken = this.taken
+    this.xbzrle.startPeriod()
+    this.compression.startPeriod()
   }
 
   /** A sync has found so many pages that the guest wrote. Gives the period that it ends, if it does. */
@@ -40,6 +50,8 @@ export class RamStatistics {
       dirtiedBytes: this.#periodPages * PAGE_BYTES,
       sentBytes: this.transferred - this.#periodTransferred,
     }
+    this.xbzrle.endPeriod(this.taken - this.#periodTaken)
+    this.compression.endPeriod(this.taken - this.#periodTaken)
     this.startPeriod(nowMillis)
     return period
   }

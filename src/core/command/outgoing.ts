@@ -12,10 +12,10 @@ import { accepts, decide, type Step } from '../decide.ts'
 import { countedSoFar } from '../figures.ts'
 import { migrationInfo } from '../migration-info.ts'
 import { refuse, type Refusal } from '../output.ts'
-import { transferParameters } from '../parameters.ts'
+import { transferMethods, transferParameters } from '../parameters.ts'
 import { unthrottled } from '../throttle.ts'
 import { tlsProblem } from '../tls.ts'
-import { descriptorOf, namesTransport, problemOf } from '../uri.ts'
+import { descriptorOf, namesTransport, parseUri, problemOf } from '../uri.ts'
 import * as wording from '../wording.ts'
 import { blockRefusal } from './capabilities.ts'
 import { withoutDescriptor } from './descriptors.ts'
@@ -36,8 +36,13 @@ const migrate: Command = (state, given, nowMillis) => {
   if (problem !== undefined) return refusedUri(state, begun, problem, nowMillis)
   const unsecured = tlsProblem(state, 'client', uri)
   if (unsecured !== undefined) return refused(state, unsecured)
+  if (!canHaveChannels(state, uri)) return refusedUri(state, begun, wording.multifdNeedsSockets, nowMillis)
   return done(withoutDescriptor(begun, descriptorOf(uri)), event, nowMillis)
 }
+
+/** Channels of multifd are further connections to the same place. */
+const canHaveChannels = (state: CoreState, uri: string): boolean =>
+  transferMethods(state).multifd === undefined || ['tcp', 'unix'].includes(parseUri(uri)?.transport ?? '')
 
 /** Only a postcopy whose channel broke can be resumed, and no runtime carries out postcopy yet. */
 const resume = (state: CoreState): Step =>
@@ -64,6 +69,7 @@ const runTo = (state: CoreState, uri: string, given: Arguments, nowMillis: numbe
   setupMillis: 0,
   expectedDowntimeMillis: transferParameters(state).downtimeLimitMillis,
   throttle: unthrottled,
+  ...(hasQuirk(state, 's6') ? { xbzrleCacheBytes: transferParameters(state).xbzrleCacheBytes } : {}),
   ...(given['blk'] === true || given['inc'] === true ? { temporary: { incremental: given['inc'] === true } } : {}),
 })
 

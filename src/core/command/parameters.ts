@@ -1,16 +1,17 @@
 /** The commands about parameters, and their old aliases. Source: reference of the semantics, 4.4, 4.5, 4.11, 8.3. */
 import { checkParameters, parameterFacts, toInteger, toUnsigned } from '../../qapi/index.ts'
-import { hasQuirk, outgoingStatus, type CoreState } from '../core-state.ts'
+import { hasQuirk, incomingStatus, outgoingStatus, type CoreState } from '../core-state.ts'
 import { accepts, decide, type Step } from '../decide.ts'
 import { cacheSize } from '../figures.ts'
+import type { Intent } from '../intent.ts'
 import type { CoreOutput } from '../output.ts'
-import { overlay, transferParameters } from '../parameters.ts'
+import { loadParameters, overlay, transferParameters } from '../parameters.ts'
 import * as wording from '../wording.ts'
 import { refused, replied, type Command, type CommandTable } from './call.ts'
 
 /** All or nothing: the given values over the current ones are checked together, then applied together. */
 const setParameters: Command = (state, given, nowMillis) => {
-  const merged = overlay(state.profile, state.parameters, given)
+  const merged = overlay(state.profile, state.parameters, given, state.quirks)
   const wraps = state.profile === '7.2' || hasQuirk(state, 's4')
   const violation = checkParameters(merged, { profile: state.profile, wrapNegative: wraps })
   if (violation !== undefined) return refused(state, wording.outOfRange(state.profile, violation))
@@ -30,10 +31,22 @@ const checkpointNow = (state: CoreState, outputs: readonly CoreOutput[], nowMill
 
 /** What a run obeys takes effect at once: the data plane is told. */
 const applied = (state: CoreState): Step => {
-  const reply: CoreOutput = { type: 'reply', value: {} }
-  if (!wording.isBusy(outgoingStatus(state))) return [state, [reply]]
-  const intent = { type: 'set-parameters', run: state.outgoingNumber, parameters: transferParameters(state) } as const
-  return [state, [{ type: 'intent', intent }, reply]]
+  const told: Intent[] = []
+  const parameters = { ...transferParameters(state), ...fixedCache(state) }
+  if (wording.isBusy(outgoingStatus(state)))
+    told.push({ type: 'set-parameters', run: state.outgoingNumber, parameters })
+  if (loading.has(incomingStatus(state)))
+    told.push({ type: 'set-load-parameters', run: state.incomingNumber, parameters: loadParameters(state) })
+  return [state, [...told.map((intent): CoreOutput => ({ type: 'intent', intent })), { type: 'reply', value: {} }]]
+}
+
+/** The statuses in which a stream is read. */
+const loading: ReadonlySet<string> = new Set(['active', 'postcopy-active'])
+
+/** Quirk s6: the new size is stored before it is compared with the old, so that the cache stays as it is. */
+const fixedCache = (state: CoreState): { readonly xbzrleCacheBytes?: number } => {
+  const bytes = state.outgoing?.xbzrleCacheBytes
+  return hasQuirk(state, 's6') && bytes !== undefined ? { xbzrleCacheBytes: bytes } : {}
 }
 
 /** In the schema's own order, so that an answer reads like QEMU's. */
