@@ -49,9 +49,40 @@ export const pairMessages = {
   },
   /** Postcopy goes on: both sides know what has arrived (7.2). */
   'goes on': { direction: 'to-source', text: 'what is missing is known, go on', facts: ['outgoing.resumed'] },
+  /** COLO begins behind the first full pass; what follows are its messages, by the schema's names. */
+  'colo begins': {
+    direction: 'to-destination',
+    text: 'the first full pass is sent: follow me from here on',
+    facts: ['incoming.colo'],
+  },
+  'checkpoint-ready': { direction: 'to-source', text: 'I follow', facts: ['outgoing.colo-ready'] },
+  'checkpoint-request': {
+    direction: 'to-destination',
+    text: 'a checkpoint is due: stop your guest',
+    facts: ['incoming.checkpoint-request'],
+  },
+  'checkpoint-reply': { direction: 'to-source', text: 'it stands still', facts: ['outgoing.checkpoint-reply'] },
+  'vmstate-send': { direction: 'to-destination', text: 'what was written comes', facts: ['incoming.vmstate-send'] },
+  'vmstate-size': { direction: 'to-destination', text: 'how much the rest is', facts: ['incoming.vmstate-size'] },
+  vmstate: { direction: 'to-destination', text: 'the rest', facts: ['incoming.vmstate-staged'] },
+  'vmstate-received': { direction: 'to-source', text: 'all of it is here', facts: ['outgoing.vmstate-received'] },
+  'vmstate-loaded': { direction: 'to-source', text: 'it is in use', facts: ['outgoing.vmstate-loaded'] },
   /** The end of the stream, seen behind everything that arrives before it. */
   closed: { direction: 'to-destination', text: 'the channel ends here', facts: ['incoming.lost'] },
 } as const satisfies Record<string, PairMessage>
+
+/** The messages of a pair in lock-step. */
+export const lockStepMessages: ReadonlySet<string> = new Set([
+  'colo begins',
+  'checkpoint-ready',
+  'checkpoint-request',
+  'checkpoint-reply',
+  'vmstate-send',
+  'vmstate-size',
+  'vmstate',
+  'vmstate-received',
+  'vmstate-loaded',
+])
 
 /** The name of a message. */
 export type PairMessageName = keyof typeof pairMessages

@@ -1,5 +1,6 @@
 /** `switchover explore`: walks the whole state space of a chart or of the pair, and shows what breaks a claim. */
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { Console, Effect, Option } from 'effect'
 import { Argument, Command, Flag } from 'effect/cli'
@@ -34,6 +35,7 @@ import {
   violationTrail,
   World,
   type Checker,
+  type Compared,
   type Exploration,
   type ModelSettings,
   type Trail,
@@ -288,17 +290,19 @@ const exploreAgainst = Effect.fn('explore.against')(function* (
       ? comparedBy(checker)
       : [{ name: settings.model, model: yield* attempt(() => makeModel(settings)), ...brokenOf(options.property) }]
   let apart = 0
-  for (const one of compared) {
+  const ask = Effect.fnUntraced(function* (one: Compared) {
     const said = yield* Effect.promise(() => compare(checker, one))
     if (!said.agrees) apart++
     const text = [
       said.agrees ? 'agrees   ' : 'DISAGREES',
-      said.name.padEnd(34),
+      said.name.padEnd(40),
       JSON.stringify(said.ours),
       ...(said.agrees ? [] : [`${checker}: ${JSON.stringify(said.theirs)}`]),
     ]
     yield* Console.log(options.json ? JSON.stringify({ checker, ...said }) : text.join(' '))
-  }
+  })
+  // Another checker is a process of its own, most of all the compiler of what spin makes of a model.
+  yield* Effect.forEach(compared, ask, { concurrency: availableParallelism(), discard: true })
   if (apart > 0) return yield* new Failure({ reason: `${checker} disagrees on ${apart} of ${compared.length} models` })
 })
 

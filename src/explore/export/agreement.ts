@@ -5,7 +5,7 @@
 import type { Profile, QuirkId } from '../../../machines/index.ts'
 import type { Model } from '../model/language.ts'
 import { World } from '../model/world.ts'
-import { explored, modelOf } from '../models/catalogue.ts'
+import { explored, lockStep, modelOf } from '../models/catalogue.ts'
 import { pairModel, type PairOptions } from '../models/pair.ts'
 import { twoPhaseCommit } from '../models/two-phase-commit.ts'
 import { explore } from '../search/explorer.ts'
@@ -43,6 +43,7 @@ const bounds: readonly (readonly [string, PairOptions])[] = [
   ['pair (no faults)', { faults: 0 }],
   ['pair (precopy)', { capabilities: [{ pause: false, postcopy: false, colo: false }] }],
   ['pair (pause, no way back)', { capabilities: [{ pause: true, postcopy: false, colo: false }], returnPath: false }],
+  ['pair (7.2, lock-step, fence, no faults)', { profile: '7.2', capabilities: lockStep, fence: true, faults: 0 }],
 ]
 
 const broken = (quirk: QuirkId, profile: Profile, property: string, options: PairOptions = {}): Compared => ({
@@ -70,6 +71,8 @@ const lateBroken = (): readonly Compared[] => [
   broken('h12', '2.11', 'I15'),
   broken('h26', '2.11', 'I4'),
   broken('h27', '7.2', 'I1'),
+  broken('q9', '2.11', 'I28', { capabilities: lockStep }),
+  broken('h19', '7.2', 'I1 primary runs on', { capabilities: lockStep }),
 ]
 
 /** Models that a checker of some thousand states a second gets through. */

@@ -3,7 +3,7 @@
  * them to steps: it takes an event to the regions in turn, queues what they raise, and carries out what they give out. One
  * rule is one `d_step`, so that its states are those of the model and its depth the number of rules.
  */
-import type { CompiledTransition, Condition, Operation } from '../compile/automaton.ts'
+import type { CompiledEvent, CompiledTransition, Condition, Operation } from '../compile/automaton.ts'
 import type { Decision } from '../compile/decision.ts'
 import type { Expression, ModelProperty, Rule, Statement } from '../model/language.ts'
 import { carriedOutOn } from '../model/touched.ts'
@@ -33,8 +33,23 @@ interface PartyNames {
   readonly chosen: readonly string[]
 }
 
+/** The value behind the first condition that holds: one statement, because spin bounds how many a `d_step` may have. */
+const firstOf = (cases: readonly (readonly [condition: string, value: string])[], otherwise: string): string =>
+  cases.reduceRight((rest, [condition, value]) => `(${condition} -> ${value} : ${rest})`, otherwise)
+
 /** How scratch variables are kept out of the states: hidden, or (as a search breadth first wants none) put back to 0. */
 export type Scratch = 'hidden' | 'reset'
+
+/** A choice between two events for the same party, and nothing else. */
+const toldEitherWay = ({
+  does,
+  otherwise,
+}: Extract<Statement, { kind: 'if' }>):
+  { readonly party: string; readonly events: readonly [CompiledEvent, CompiledEvent] } | undefined => {
+  const [one, other] = [does[0], otherwise[0]]
+  if (does.length !== 1 || otherwise.length !== 1 || one?.kind !== 'tell' || other?.kind !== 'tell') return undefined
+  return one.party === other.party ? { party: one.party, events: [one.event, other.event] } : undefined
+}
 
 class PromelaWriter {
   readonly #world: World
@@ -159,14 +174,13 @@ class PromelaWriter {
     const lines: string[] = []
     for (const { region, transitions } of involved)
       lines.push(
-        `${names.chosen[region]!} = 0;`,
-        `if`,
-        ...transitions.map(
-          ({ state, one }, index) =>
-            `:: ${names.regions[region]!} == ${state} && ${this.#condition(place, one.condition)} -> ${names.chosen[region]!} = ${index + 1}`,
-        ),
-        `:: else`,
-        `fi;`,
+        `${names.chosen[region]!} = ${firstOf(
+          transitions.map(({ state, one }, index) => [
+            `${names.regions[region]!} == ${state} && ${this.#condition(place, one.condition)}`,
+            String(index + 1),
+          ]),
+          '0',
+        )};`,
       )
     const phase = (from: typeof involved, of: (one: CompiledTransition) => readonly string[]): void => {
       for (const { region, transitions } of from) {
@@ -184,8 +198,13 @@ class PromelaWriter {
     const perform = (operations: readonly Operation[]) => operations.flatMap((each) => this.#operation(place, each))
     phase(involved.toReversed(), ({ exits }) => perform(exits))
     phase(involved, ({ actions }) => perform(actions))
-    for (const { region, transitions } of involved)
-      phase([{ region, transitions }], (one) => [`${names.regions[region]!} = ${one.to}`])
+    for (const { region, transitions } of involved) {
+      const name = names.regions[region]!
+      const entered = transitions.map(
+        ({ one }, index) => [`${names.chosen[region]!} == ${index + 1}`, String(one.to)] as const,
+      )
+      lines.push(`${name} = ${firstOf(entered, name)};`)
+    }
     phase(involved, ({ entries }) => perform(entries))
     const root = automaton.root[event]
     if (root !== undefined) {
@@ -314,6 +333,8 @@ class PromelaWriter {
       case 'advance':
         return [`${name(statement.variable)}++;`]
       case 'if': {
+        const told = toldEitherWay(statement)
+        if (told !== undefined) return this.#tell(told.party, told.events, this.#expression(statement.when))
         const does = this.#statements(statement.does)
         const otherwise = this.#statements(statement.otherwise)
         return [
@@ -326,7 +347,7 @@ class PromelaWriter {
         ]
       }
       case 'tell':
-        return this.#tell(statement.party, statement.event)
+        return this.#tell(statement.party, [statement.event])
       case 'reset': {
         const place = world.partyPlace(statement.party)
         const { table, party } = world.parties[place]!
@@ -356,30 +377,30 @@ class PromelaWriter {
     )
   }
 
-  /** An event, then what it raises and so on; behind that the world carries out what was given out. */
-  #tell(party: string, event: object): readonly string[] {
+  /**
+   * One of one or two events, then what it raises and so on; behind that the world carries out what was given out. Two are
+   * told in one place: spin bounds how long a `d_step` may be.
+   */
+  #tell(party: string, events: readonly CompiledEvent[], isFirst = 'true'): readonly string[] {
     const world = this.#world
     const place = world.partyPlace(party)
-    const number = world.eventPlace(party, event)
+    const numbers = events.map((event) => world.eventPlace(party, event))
+    const [number, other = number] = numbers
     const { carriedOut, party: told } = world.parties[place]!
-    const raised = raisedBy(told.automaton, [number])
-    const outputs = carriedOutOn(world, party, event)
+    const taken = [...new Set([...numbers, ...raisedBy(told.automaton, numbers)])]
+    const outputs = [...new Set(events.flatMap((event) => carriedOutOn(world, party, event)))]
     return [
+      `queue[0] = ${number === other ? number : `(${isFirst} -> ${number} : ${other})`};`,
       ...this.#rememberBefore(place),
-      `waiting = 0; next = 0; given = 0;`,
-      `${this.#onName(place, number)}();`,
-      ...(raised.length === 0
-        ? []
-        : [
-            `do`,
-            `:: next < waiting ->`,
-            `event = queue[next]; next++;`,
-            `if`,
-            ...raised.map((each) => `:: event == ${each} -> ${this.#onName(place, each)}()`),
-            `fi`,
-            `:: else -> break`,
-            `od;`,
-          ]),
+      `waiting = 1; next = 0; given = 0;`,
+      `do`,
+      `:: next < waiting ->`,
+      `event = queue[next]; next++;`,
+      `if`,
+      ...taken.map((each) => `:: event == ${each} -> ${this.#onName(place, each)}()`),
+      `fi`,
+      `:: else -> break`,
+      `od;`,
       ...(outputs.length === 0
         ? []
         : [

@@ -2,7 +2,7 @@
 import type { Profile } from '../../../machines/index.ts'
 import type { Model } from '../model/language.ts'
 import { destinationModel, guestModel, imagesModel, incomingModel, outgoingModel, processModel } from './open.ts'
-import { pairModel, type PairOptions } from './pair.ts'
+import { pairModel, type PairCapabilities, type PairOptions } from './pair.ts'
 import { twoPhaseCommit } from './two-phase-commit.ts'
 
 /** A model that can be asked for by name. What does not apply to it is ignored. */
@@ -20,7 +20,11 @@ export const models: readonly NamedModel[] = [
   { name: 'images', about: 'the image locks, the same', make: imagesModel },
   { name: 'process', about: 'one process that sends its guest, the same', make: processModel },
   { name: 'destination', about: 'one process that receives a guest, the same', make: destinationModel },
-  { name: 'pair', about: 'source, destination, channel, operator, faults', make: pairModel },
+  {
+    name: 'pair',
+    about: 'source, destination, channel, operator, faults; with --capabilities colo in lock-step',
+    make: pairModel,
+  },
   {
     name: 'two-runs',
     about: 'the pair with a second destination, so that runs follow one another',
@@ -39,6 +43,9 @@ export interface BoundedModel {
   readonly label: string
   readonly options: PairOptions
 }
+
+/** The capabilities of a pair in lock-step, and nothing else. */
+export const lockStep: readonly PairCapabilities[] = [{ pause: false, postcopy: false, colo: true }]
 
 const bounded = (
   model: string,
@@ -59,6 +66,8 @@ export const explored: readonly BoundedModel[] = [
   ...bounded('pair', '2 faults, fence', { faults: 2, fence: true }),
   ...bounded('pair', 'no way back', { returnPath: false }),
   ...bounded('pair', 'guest', { guest: true }),
+  ...bounded('pair', 'lock-step', { capabilities: lockStep }),
+  ...bounded('pair', 'lock-step, fence', { capabilities: lockStep, fence: true }, ['7.2']),
   ...bounded('two-runs', '', {}, ['2.11']),
   { model: 'two-phase-commit', label: '5 managers', options: {} },
 ]

@@ -6,9 +6,10 @@ import { processMachine } from '../../../machines/index.ts'
 import { alphabet } from '../alphabet.ts'
 import { compile } from '../compile/compile.ts'
 import type { CompiledOutput } from '../compile/automaton.ts'
-import { all, breach, isIn, wasIn, when, type Model, type Party, type Statement } from '../model/language.ts'
+import { all, breach, is, isIn, not, wasIn, when, type Model, type Party, type Statement } from '../model/language.ts'
 import { addDestination, carryOutForDestination } from './pair/destination.ts'
-import { addFaults, addGuest, addListeners, addOperator } from './pair/operator.ts'
+import { addLockStep, lockStepAfterwards } from './pair/lock-step.ts'
+import { addFaults, addGuest, addListeners, addOperator, crashOf } from './pair/operator.ts'
 import { addShadows, pairProperties, publish, sourceAfterwards } from './pair/properties.ts'
 import { PairScope, source, type DestinationNames, type PairOptions } from './pair/scope.ts'
 import { addSource, busyPaths, carryOutForSource } from './pair/source.ts'
@@ -23,6 +24,7 @@ export const pairModel = (options: PairOptions = {}): Model => {
   addListeners(scope)
   addSource(scope)
   for (const names of scope.destinations) addDestination(scope, names)
+  addLockStep(scope, crashOf(scope))
   addGuest(scope)
   addFaults(scope)
   return {
@@ -49,26 +51,26 @@ const about = ({ options }: PairScope): readonly string[] => [
 ]
 
 const sourceParty = (scope: PairScope): Party => {
-  const { profile, quirks } = scope.options
+  const { profile, quirks, fence } = scope.options
   const isBusy = wasIn(source, 'outgoing', ...busyPaths(scope).filter((path) => path !== 'colo' || !scope.recent))
   return {
     name: source,
-    automaton: compile(processMachine({ profile, quirks }), alphabet),
+    automaton: compile(processMachine({ profile, quirks, fence }), alphabet),
     carryOut: (output: CompiledOutput): readonly Statement[] => {
       if (output.type === 'emitMigration') return publish(scope, source, output)
       if (output.type === 'setCapabilities') return [when(isBusy, [breach('I8')])]
       return carryOutForSource(scope, output)
     },
-    afterwards: sourceAfterwards(),
+    afterwards: [...sourceAfterwards(), ...lockStepAfterwards(scope, source)],
   }
 }
 
 const destinationParty = (scope: PairScope, names: DestinationNames): Party => {
-  const { profile, quirks } = scope.options
+  const { profile, quirks, fence } = scope.options
   const { party, received } = names
   return {
     name: party,
-    automaton: compile(processMachine({ profile, quirks, incoming: true }), alphabet),
+    automaton: compile(processMachine({ profile, quirks, fence, incoming: true }), alphabet),
     carryOut: (output: CompiledOutput): readonly Statement[] => {
       if (output.type !== 'emitMigration') return carryOutForDestination(scope, names, output)
       const { status } = output.params as { readonly status: string }
@@ -76,13 +78,12 @@ const destinationParty = (scope: PairScope, names: DestinationNames): Party => {
         ...publish(scope, party, output),
         ...(status === 'completed'
           ? [
-              when(all({ kind: 'is', variable: received, value: 'part' }, isIn(party, 'incoming', 'completed')), [
-                breach('I15'),
-              ]),
+              // A secondary that takes over has its last whole checkpoint.
+              when(all(is(received, 'part'), not(isIn(party, 'failover', 'completed'))), [breach('I15')]),
             ]
           : []),
       ]
     },
-    afterwards: [],
+    afterwards: lockStepAfterwards(scope, party),
   }
 }

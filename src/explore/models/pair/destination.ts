@@ -1,7 +1,22 @@
 /** The destination's side of the world: what it reads from the channel, what it answers, and who asks it afterwards. */
 import type { CompiledOutput } from '../../compile/automaton.ts'
-import { all, any, breach, is, isIn, isNot, not, set, tell, wasIn, when, type Statement } from '../../model/language.ts'
-import { closeOwnEnd, isOn, send, type DestinationNames, type PairScope } from './scope.ts'
+import {
+  all,
+  any,
+  breach,
+  is,
+  isIn,
+  isNot,
+  not,
+  remembers,
+  set,
+  tell,
+  wasIn,
+  when,
+  type Statement,
+} from '../../model/language.ts'
+import { carryOutLockStep } from './lock-step.ts'
+import { closeOwnEnd, isOn, send, source, type DestinationNames, type PairScope } from './scope.ts'
 import { isTarget } from './source.ts'
 
 /** Adds what a destination does. */
@@ -56,9 +71,14 @@ const addReading = (scope: PairScope, names: DestinationNames): void => {
   else read('advise', tell(party, { type: 'incoming.failed' }))
   read('question', tell(party, { type: 'incoming.prepared' }), ...answer('loaded'))
   read('package', set(names.unpacking, 'discarding'))
-  read('end mark', set(names.received, 'all'), ...starts(scope, names, 'incoming.ended'))
+  const ends = [set(names.received, 'all'), ...starts(scope, names, 'incoming.ended')]
+  // Quirk h20: what was announced as COLO is COLO, whatever became of it on the source.
+  const announced = scope.has('h20') ? remembers(source, 'colo', true) : any()
+  read('end mark', when(announced, [tell(party, { type: 'incoming.colo', running: true })], ends))
   read('closed', set(names.loader, 'over'), tell(party, { type: 'incoming.lost' }), closeOwnEnd(names))
-  scope.fault(`${party} refuses the stream`, reads, tell(party, { type: 'incoming.failed' }))
+  // What goes wrong while a checkpoint is being put in use is the load’s own failure.
+  const isLoading = scope.hasLockStep ? [isNot(`${party} loading`, 'memory', 'devices')] : []
+  scope.fault(`${party} refuses the stream`, all(reads, ...isLoading), tell(party, { type: 'incoming.failed' }))
 }
 
 /** A postcopy package is taken over in four steps; the guest may run before the rest of its memory is here. */
@@ -173,12 +193,19 @@ export const carryOutForDestination = (
       return [when(is(names.loader, 'reading'), [send(names, 'gives up'), set(names.loader, 'over'), ...hangUp(names)])]
     case 'startGuest':
       return [
-        when(not(isIn(party, 'images', 'held')), [breach('I3')]),
+        when(not(isIn(party, 'images', 'held', 'mirrored')), [breach('I3')]),
         // Postcopy runs a guest whose memory follows; nothing else may.
-        when(all(is(names.received, 'part'), not(isIn(party, 'incoming', ...postcopy))), [breach('I15')]),
+        when(
+          all(
+            is(names.received, 'part'),
+            not(isIn(party, 'incoming', ...postcopy, 'colo')),
+            not(isIn(party, 'failover', 'completed')),
+          ),
+          [breach('I15')],
+        ),
       ]
     default:
-      return []
+      return carryOutLockStep(scope, party, output)
   }
 }
 

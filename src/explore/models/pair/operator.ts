@@ -14,6 +14,7 @@ import {
   type Expression,
   type Statement,
 } from '../../model/language.ts'
+import { crashLockStep } from './lock-step.ts'
 import { cut, isOn, source, type DestinationNames, type PairCapabilities, type PairScope } from './scope.ts'
 import { busyPaths } from './source.ts'
 
@@ -39,7 +40,7 @@ export const addOperator = (scope: PairScope): void => {
   ): void => command(type, condition, tell(source, { type }))
   const spare = any(...scope.destinations.map(({ listener, party }) => all(is(listener, 'listening'), isOn(party))))
   // Otherwise runs could follow one another for ever; each needs a destination that was not used.
-  plain('migrate', spare)
+  plain('migrate', scope.hasLockStep ? any(spare, isIn(source, 'outgoing', 'colo')) : spare)
   plain('migrate_cancel')
   plain('migrate-continue')
   if (capabilities.some(({ postcopy }) => postcopy)) plain('migrate-start-postcopy')
@@ -54,11 +55,20 @@ export const addOperator = (scope: PairScope): void => {
     'stop',
     is('configured', 'yes'),
     // What is accepted has to be obeyed, whatever the charts make of it.
-    when(all(isIn(source, 'guest', 'finish-migrate'), is('returns to', 'running')), [set('returns to', 'paused')]),
+    when(all(isIn(source, 'guest', 'finish-migrate', 'colo'), is('returns to', 'running')), [
+      set('returns to', 'paused'),
+    ]),
     tell(source, { type: 'stop' }),
   )
   // Whether a guest that has left may run here again is the operator's decision; nobody decides so here.
-  plain('cont', not(isIn(source, 'guest', 'postmigrate')))
+  command(
+    'cont',
+    not(isIn(source, 'guest', 'postmigrate')),
+    ...(scope.hasLockStep
+      ? [when(all(isIn(source, 'guest', 'colo'), is('returns to', 'paused')), [set('returns to', 'running')])]
+      : []),
+    tell(source, { type: 'cont' }),
+  )
   if (destinations > 1) return
   for (const names of scope.destinations) {
     if (names.recovering !== '') {
@@ -144,12 +154,20 @@ export const addFaults = (scope: PairScope): void => {
           ...cut(names, { toDestination, toSource }),
         )
     for (const fate of fates)
-      scope.fault(`${names.party} crashes, ${fate}`, isOn(names.party), ...crashDestination(names, fate))
+      scope.fault(`${names.party} crashes, ${fate}`, isOn(names.party), ...crashDestination(scope, names, fate))
   }
   for (const fate of fates) scope.fault(`${source} crashes, ${fate}`, isOn(source), ...crashSource(scope, fate))
   if (scope.options.returnPath)
     scope.fault('the network goes down', is('network', 'up'), set('network', 'down'), ...scope.destinations.map(lose))
 }
+
+/** What the death of a party comes to. */
+export const crashOf =
+  (scope: PairScope) =>
+  (party: string): readonly Statement[] => {
+    const names = scope.destinations.find((each) => each.party === party)
+    return names === undefined ? crashSource(scope, 'lost') : crashDestination(scope, names, 'lost')
+  }
 
 /** What is connected breaks with the network. */
 const lose = (names: DestinationNames): Statement =>
@@ -177,7 +195,11 @@ const dies = (
   ]
 }
 
-const crashDestination = (names: DestinationNames, fate: 'delivered' | 'lost'): readonly Statement[] => [
+const crashDestination = (
+  scope: PairScope,
+  names: DestinationNames,
+  fate: 'delivered' | 'lost',
+): readonly Statement[] => [
   set(`${names.party} power`, 'off'),
   reset(names.party),
   set(names.listener, 'none'),
@@ -188,6 +210,7 @@ const crashDestination = (names: DestinationNames, fate: 'delivered' | 'lost'): 
   ...(names.recovering === '' ? [] : [set(names.recovering, 'no')]),
   set(names.sent, '-'),
   set(`${names.party} published`, 'none'),
+  ...crashLockStep(scope, names.party),
   ...dies(names, 'ownEnd', fate),
 ]
 
@@ -203,5 +226,6 @@ const crashSource = (scope: PairScope, fate: 'delivered' | 'lost'): readonly Sta
   set('ready for postcopy', 'no'),
   set('returns to', '-'),
   set(`${source} published`, 'none'),
+  ...crashLockStep(scope, source),
   ...scope.destinations.flatMap((names) => dies(names, 'sourceEnd', fate)),
 ]

@@ -17,6 +17,7 @@ import {
   type ModelProperty,
   type Statement,
 } from '../../model/language.ts'
+import { bothWereTold, lockStepProperties, outputLeaves, someoneWasTold } from './lock-step.ts'
 import { isOn, source, type DestinationNames, type PairScope } from './scope.ts'
 import { busyPaths } from './source.ts'
 
@@ -67,7 +68,7 @@ const honestCancel = (status: string): readonly Statement[] => [
 
 /** A guest that the migration has stopped comes back as it was, or as the operator has left it. */
 export const sourceAfterwards = (): readonly Statement[] => {
-  const stopped = (before: boolean) => (before ? wasIn : isIn)(source, 'guest', 'finish-migrate')
+  const stopped = (before: boolean) => (before ? wasIn : isIn)(source, 'guest', 'finish-migrate', 'colo')
   const hasLeft = all(
     isIn(source, 'guest', 'postmigrate'),
     wasIn(source, 'outgoing', 'completed.ending', 'failed.abandoned'),
@@ -84,6 +85,8 @@ export const sourceAfterwards = (): readonly Statement[] => {
 
 const runs = (party: string): Expression => all(isIn(party, 'guest', 'running'), isOn(party))
 const holds = (party: string): Expression => all(isIn(party, 'images', 'held'), isOn(party))
+/** A secondary's guest runs on its own copies. */
+const holdsOwn = (party: string): Expression => all(isIn(party, 'images', 'held', 'mirrored'), isOn(party))
 const canRun = (party: string): Expression =>
   all(holds(party), not(isIn(party, 'guest', 'inmigrate', 'postmigrate', 'finish-migrate', 'colo')))
 
@@ -108,11 +111,16 @@ const isExcused = (scope: PairScope): Expression =>
     ...scope.destinations.map(({ party }) => not(isOn(party))),
     is('network', 'down'),
     all(is('went to postcopy', 'yes'), isNot('faults', '0')),
+    // A checkpoint of which a part was taken leaves nothing that could run.
+    ...(scope.hasLockStep
+      ? [all(isNot('faults', '0'), ...scope.destinations.map(({ party }) => isIn(party, 'incoming', 'failed')))]
+      : []),
   )
 
 /** The claims. */
 export const pairProperties = (scope: PairScope): readonly ModelProperty[] => {
   const parties = [source, ...scope.destinations.map(({ party }) => party)]
+  const serves = (party: string): Expression => all(runs(party), outputLeaves(scope, party))
   const quiet = quiescent(scope.rules)
   const isBusy = all(isOn(source), isIn(source, 'outgoing', ...busyPaths(scope)), not(waits(scope)))
   const isSettled = all(quiet, not(all(isOn(source), isIn(source, 'outgoing', ...busyPaths(scope)))))
@@ -120,7 +128,10 @@ export const pairProperties = (scope: PairScope): readonly ModelProperty[] => {
     {
       ...invariant('I1'),
       kind: 'never',
-      when: any(...pairs(parties).map(([one, other]) => all(runs(one), runs(other)))),
+      when: all(
+        any(...pairs(parties).map(([one, other]) => all(serves(one), serves(other)))),
+        not(bothWereTold(scope)),
+      ),
     },
     { ...invariant('I4'), kind: 'breach' },
     {
@@ -133,8 +144,8 @@ export const pairProperties = (scope: PairScope): readonly ModelProperty[] => {
       text: invariant('I3').text,
       kind: 'never',
       when: any(
-        ...pairs(parties).map(([one, other]) => all(holds(one), holds(other))),
-        ...parties.map((party) => all(runs(party), not(holds(party)))),
+        all(any(...pairs(parties).map(([one, other]) => all(holds(one), holds(other)))), not(someoneWasTold(scope))),
+        ...parties.map((party) => all(runs(party), not(holdsOwn(party)))),
       ),
     },
     { ...invariant('I2'), kind: 'breach' },
@@ -143,8 +154,12 @@ export const pairProperties = (scope: PairScope): readonly ModelProperty[] => {
       text: invariant('I2').text,
       kind: 'never',
       when: any(
-        ...pairs(parties).map(([one, other]) => all(isSettled, canRun(one), canRun(other))),
-        all(isSettled, not(any(...parties.map(canRun))), not(isExcused(scope)), not(nobodyYet)),
+        all(
+          isSettled,
+          any(...pairs(parties).map(([one, other]) => all(canRun(one), canRun(other)))),
+          not(bothWereTold(scope)),
+        ),
+        all(isSettled, not(any(...parties.map(canRun))), not(isExcused(scope))),
       ),
     },
     { ...invariant('I5'), kind: 'breach' },
@@ -174,21 +189,15 @@ export const pairProperties = (scope: PairScope): readonly ModelProperty[] => {
       text: invariant('I9').text,
       kind: 'leads-to',
       from: isBusy,
-      to: any(
-        not(isOn(source)),
-        waits(scope),
-        isIn(source, 'outgoing', 'completed.settled', 'failed.settled', 'cancelled'),
-      ),
+      to: any(not(isOn(source)), waits(scope), not(isIn(source, 'outgoing', ...busyPaths(scope)))),
     },
     { ...invariant('I13'), kind: 'breach' },
     { ...invariant('I15'), kind: 'breach' },
+    ...lockStepProperties(scope),
     { id: 'bound', text: 'The channel holds what the model has room for.', kind: 'breach' },
     ...possible(scope),
   ]
 }
-
-/** Nothing is claimed about who can run a guest that has shut down. */
-const nobodyYet: Expression = any()
 
 /** What has to be possible; else the claims above would say nothing. */
 const possible = (scope: PairScope): readonly ModelProperty[] => {
@@ -201,7 +210,12 @@ const possible = (scope: PairScope): readonly ModelProperty[] => {
     when: condition,
   })
   return [
-    sometimes('completes', 'A migration completes.', all(arrived, isIn(source, 'outgoing', 'completed.settled'))),
+    // With COLO it goes on for ever, or ends with a failover.
+    ...(scope.options.capabilities.every(({ colo }) => colo)
+      ? []
+      : [
+          sometimes('completes', 'A migration completes.', all(arrived, isIn(source, 'outgoing', 'completed.settled'))),
+        ]),
     sometimes('is cancelled', 'A migration is cancelled.', isIn(source, 'outgoing', 'cancelled')),
     ...(scope.options.faults === 0
       ? []

@@ -1,6 +1,6 @@
 /** What the parts of the pair model share: how it is cut, the names of its variables, and the channel to a destination. */
 import type { ChartOptions, PairMessageName } from '../../../../machines/index.ts'
-import { pairMessages } from '../../../../machines/index.ts'
+import { lockStepMessages, pairMessages } from '../../../../machines/index.ts'
 import {
   advance,
   all,
@@ -105,11 +105,12 @@ export class PairScope {
   #destination(party: string): DestinationNames {
     const hasPostcopy = this.options.capabilities.some(({ postcopy }) => postcopy)
     const names = (Object.keys(pairMessages) as PairMessageName[]).filter(
-      (name) => name !== 'goes on' || (hasPostcopy && this.recent),
+      (name) =>
+        (name !== 'goes on' || (hasPostcopy && this.recent)) && (!lockStepMessages.has(name) || this.hasLockStep),
     )
     const toDestination = names.filter((name) => pairMessages[name].direction === 'to-destination')
     const toSource = names.filter((name) => pairMessages[name].direction === 'to-source')
-    const queueTo = messageQueue(`to ${party}`, hasPostcopy ? 4 : 3, toDestination)
+    const queueTo = messageQueue(`to ${party}`, hasPostcopy || this.hasLockStep ? 4 : 3, toDestination)
     const queueFrom = messageQueue(`from ${party}`, 3, [...toSource, 'closed'])
     this.variables.push(...queueTo.variables, ...queueFrom.variables)
     this.variable(`${party} power`, 'on', 'off')
@@ -155,6 +156,11 @@ export class PairScope {
 
   has(quirk: string): boolean {
     return [...this.options.quirks].some((each) => each === quirk)
+  }
+
+  /** COLO can be switched on. */
+  get hasLockStep(): boolean {
+    return this.options.capabilities.some(({ colo }) => colo)
   }
 
   get recent(): boolean {

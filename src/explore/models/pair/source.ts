@@ -20,6 +20,7 @@ import {
   when,
   type Statement,
 } from '../../model/language.ts'
+import { carryOutLockStep, primaryFacts } from './lock-step.ts'
 import { always, closeSourceEnd, isOn, send, source, type DestinationNames, type PairScope } from './scope.ts'
 
 /** Facts of the sending engine, in the order in which a run meets them. */
@@ -71,9 +72,10 @@ export const addSource = (scope: PairScope): void => {
     'postcopy',
     'waiting',
     'resuming',
+    'lock-step',
     'over',
   )
-  scope.variable('queued', '-', ...engineFacts)
+  scope.variable('queued', '-', ...engineFacts, ...(scope.hasLockStep ? primaryFacts : []))
   scope.variable('letting go', 'no', 'asked', 'closed')
   scope.variable('asking', 'no', 'asked', 'runs there', 'does not')
   scope.shadow('committed', 'no', 'yes')
@@ -283,7 +285,7 @@ const addRecovery = (scope: PairScope, names: DestinationNames): void => {
 
 /** The charts hear what is queued before them. */
 const addHearing = (scope: PairScope): void => {
-  for (const fact of engineFacts)
+  for (const fact of [...engineFacts, ...(scope.hasLockStep ? primaryFacts : [])])
     scope.rule(
       `hear outgoing.${fact}`,
       source,
@@ -356,7 +358,8 @@ const addEnding = (scope: PairScope): void => {
 }
 
 /** What the world does with an intent of the source. */
-export const carryOutForSource = (scope: PairScope, { type }: CompiledOutput): readonly Statement[] => {
+export const carryOutForSource = (scope: PairScope, output: CompiledOutput): readonly Statement[] => {
+  const { type } = output
   const { returnPath } = scope.options
   const notesRunState = when(
     remembers(source, 'before', 'running'),
@@ -407,6 +410,6 @@ export const carryOutForSource = (scope: PairScope, { type }: CompiledOutput): r
     case 'startGuest':
       return [when(is('committed', 'yes'), [breach('I4')]), when(not(isIn(source, 'images', 'held')), [breach('I3')])]
     default:
-      return []
+      return carryOutLockStep(scope, source, output)
   }
 }
