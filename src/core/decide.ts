@@ -182,7 +182,7 @@ const intentOf = (action: string, params: unknown, state: CoreState): Intent | u
         type: 'open-channel',
         run,
         uri: state.outgoing?.uri ?? '',
-        returnPath: state.capabilities['return-path'] === true,
+        returnPath: state.capabilities['return-path'] === true || state.chart.context.colo,
         channels: transferMethods(state).multifd?.channels ?? 0,
         ...connectTls(state, state.outgoing?.uri ?? ''),
       }
@@ -197,7 +197,7 @@ const intentOf = (action: string, params: unknown, state: CoreState): Intent | u
     case 'iterate':
       return { type: 'iterate', run }
     case 'completePrecopy':
-      return { type: 'complete-precopy', run, guestWasRunning: state.chart.context.before === 'running' }
+      return { type: 'complete-precopy', run, runState: state.chart.context.before }
     case 'sendPackage':
       return { type: 'send-package', run }
     case 'commit':

@@ -85,7 +85,7 @@ export type Intent =
       readonly type: 'open-channel'
       readonly run: number
       readonly uri: string
-      /** Insist on a way back where a transport may do without (`exec:`, `fd:`): capability `return-path`. */
+      /** Insist on a way back where a transport may do without (`exec:`, `fd:`): capability `return-path` or `x-colo`. */
       readonly returnPath: boolean
       /** Channels of multifd to the same place, each opened when the one before it stands. */
       readonly channels: number
@@ -104,7 +104,7 @@ export type Intent =
   | { readonly type: 'iterate'; readonly run: number }
   | { readonly type: 'set-parameters'; readonly run: number; readonly parameters: TransferParameters }
   /** Last pass and devices, without a limit: outgoing.flushed, then outgoing.prepared where there is a way back. */
-  | { readonly type: 'complete-precopy'; readonly run: number; readonly guestWasRunning: boolean }
+  | { readonly type: 'complete-precopy'; readonly run: number; readonly runState: StoppableRunState }
   /** Write the end mark: outgoing.loaded, outgoing.committed where there is no way back, or outgoing.failed. */
   | { readonly type: 'commit'; readonly run: number }
   /** Find out whether the destination runs the guest: one of the outgoing.outcome facts, in bounded time. */

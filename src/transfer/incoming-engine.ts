@@ -6,6 +6,7 @@
  * be known, and the guest starts only after the end mark.
  */
 import { ChannelError, type ByteLink } from '../channel/byte-link.ts'
+import type { StoppableRunState } from '../../machines/index.ts'
 import type { GuestMemory } from '../memory/index.ts'
 import {
   pageApplier,
@@ -23,6 +24,7 @@ import {
   type Section,
   type StreamSink,
 } from '../wire/index.ts'
+import { arrivalOf, canArrive, travelling } from './arrival.ts'
 import { CheckpointCopy } from './colo/checkpoint-copy.ts'
 import { CheckpointReceiver } from './colo/checkpoint-receiver.ts'
 import {
@@ -68,7 +70,7 @@ export class IncomingEngine {
   /** Present from when the source has announced COLO in front of its memory. */
   #copy: CheckpointCopy | undefined
   #lockStep: CheckpointReceiver | undefined
-  #runState = 'running'
+  #runState: StoppableRunState = 'running'
   /** `apart`: lock-step whose channel is lost; a checkpoint that is here can still be put in use. */
   #phase: 'loading' | 'arrived' | 'ended' | 'lock-step' | 'apart' | 'failed' | 'closing' | 'over' = 'loading'
 
@@ -243,7 +245,7 @@ export class IncomingEngine {
       report: this.#report,
     })
     this.#report({ type: 'received', bytes: this.#received })
-    this.#report({ type: 'incoming.colo', running: this.#runState === 'running' })
+    this.#report({ type: 'incoming.colo', ...arrivalOf(this.#runState) })
   }
 
   #hasEnded(): boolean {
@@ -298,8 +300,7 @@ export class IncomingEngine {
     if (this.#lockStep !== undefined) return this.#lockStep.takeDevice(device)
     if (device.idstr === 'globalstate') {
       const state = runStateOf(payload)
-      if (state !== 'running' && state !== 'paused')
-        throw this.#error('Received an unknown run state', 'running or paused', String(state))
+      if (!canArrive(state)) throw this.#error('Received an unknown run state', `one of ${travelling}`, String(state))
       this.#runState = state
     }
     this.#devices.push(device)
@@ -334,6 +335,6 @@ export class IncomingEngine {
     if (this.#decoder.colo !== undefined) return
     this.#phase = 'ended'
     this.#report({ type: 'received', bytes: this.#received })
-    this.#report({ type: 'incoming.ended', running: this.#runState === 'running' })
+    this.#report({ type: 'incoming.ended', ...arrivalOf(this.#runState) })
   }
 }

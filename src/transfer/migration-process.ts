@@ -358,7 +358,7 @@ export const makeMigrationProcess = (
 
     const completePrecopy = (intent: Extract<Intent, { type: 'complete-precopy' }>) =>
       Effect.gen(function* () {
-        const devices = yield* saveDevices(guest, network, intent.guestWasRunning ? 'running' : 'paused')
+        const devices = yield* saveDevices(guest, network, intent.runState)
         outgoing?.engine?.order({ type: 'complete', devices })
       })
 

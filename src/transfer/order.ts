@@ -1,4 +1,5 @@
 /** What a data-plane engine is told to do, and what it says it waits for. Both cross a thread boundary as plain data. */
+import type { StoppableRunState } from '../../machines/index.ts'
 import type { ByteLink } from '../channel/byte-link.ts'
 import type { IncomingNews, OutgoingNews } from '../core/fact.ts'
 import type { TransferMethods, TransferParameters } from '../core/intent.ts'
@@ -65,7 +66,7 @@ export type IncomingReport =
   /** All but the end mark is loaded: the devices, for the guest to take. Answered by `accept` or `reject`. */
   | { readonly type: 'arrived'; readonly devices: readonly DeviceState[]; readonly runState: string }
   /** All of a checkpoint of COLO is here, and none of it in use. Answered by `load`. */
-  | { readonly type: 'staged'; readonly devices: readonly DeviceState[]; readonly runState: string }
+  | { readonly type: 'staged'; readonly devices: readonly DeviceState[]; readonly runState: StoppableRunState }
   /** Memory is that of the checkpoint. */
   | { readonly type: 'applied' }
   /** Bytes read from the channel so far. */

@@ -4,6 +4,7 @@
  */
 import { ChannelError } from '../../channel/byte-link.ts'
 import { ColoDecoder, StreamError, type ColoMessage, type StreamDecoder, type StreamSink } from '../../wire/index.ts'
+import { canArrive, travelling } from '../arrival.ts'
 import { runStateOf, splitDevices, type DeviceState } from '../dialect.ts'
 import type { IncomingOrder, IncomingReport } from '../order.ts'
 import type { CheckpointCopy } from './checkpoint-copy.ts'
@@ -109,8 +110,8 @@ export class CheckpointReceiver {
   #complete(): void {
     const state = this.#devices.find(({ idstr }) => idstr === 'globalstate')
     const runState = state === undefined ? undefined : runStateOf(state.payload)
-    if (runState === undefined)
-      throw new StreamError(this.#decoder.position, 'Checkpoint without a run state', 'globalstate', 'none')
+    if (!canArrive(runState))
+      throw new StreamError(this.#decoder.position, 'Checkpoint without a run state', travelling, String(runState))
     this.#isStaged = true
     this.#report({ type: 'staged', devices: this.#devices, runState })
     this.#devices = []

@@ -3,11 +3,12 @@
  * packets and the disks with writes, in the order that a checkpoint has. One for a process, in either role.
  */
 import { Effect, Exit, Fiber, Scope } from 'effect'
-import type { ReplicationRole, StoppedRunState } from '../../../machines/index.ts'
+import type { ReplicationRole, StoppableRunState } from '../../../machines/index.ts'
 import type { Fact, Intent } from '../../core/index.ts'
 import type { EngineHandle } from '../data-plane.ts'
 import { globalState, guestState, guestStateOf, networkState, networkStateOf, type DeviceState } from '../dialect.ts'
 import type { ReplicationNode } from '../disk/replicated-disk.ts'
+import { arrivalOf } from '../arrival.ts'
 import type { GuestHost } from '../guest-host.ts'
 import type { IncomingOrder, IncomingReport, OutgoingOrder } from '../order.ts'
 import { decodeNetworkState, encodeNetworkState, type GuestNetwork } from './guest-network.ts'
@@ -66,26 +67,11 @@ export type LockStepIntent = Extract<
   }
 >
 
-const stoppedStates: ReadonlySet<string> = new Set([
-  'paused',
-  'prelaunch',
-  'suspended',
-  'io-error',
-  'shutdown',
-  'postmigrate',
-])
-
-/** How the source found its guest, as a fact has it. */
-export const arrivalOf = (runState: string): { readonly running: boolean; readonly stopped?: StoppedRunState } =>
-  runState === 'running' || !stoppedStates.has(runState)
-    ? { running: runState === 'running' }
-    : { running: false, stopped: runState as StoppedRunState }
-
 /** The devices of a guest that stands still, with the packets that wait. */
 export const saveDevices = (
   guest: GuestHost,
   network: GuestNetwork | undefined,
-  runState: string,
+  runState: StoppableRunState,
 ): Effect.Effect<readonly DeviceState[]> =>
   Effect.gen(function* () {
     const state = guestState(yield* guest.saveState)
