@@ -12,6 +12,7 @@ import { qmpServer } from '../qmp/server.ts'
 import { makeMigrationProcess, type MigrationProcess } from '../transfer/migration-process.ts'
 import { coloFlags, coloOptions, type ColoFlags } from './colo-options.ts'
 import { descriptorTable } from './descriptors.ts'
+import { driveFlag, driveOptions, openDrives } from './drive-option.ts'
 import { Failure, WrongUsage } from './failure.ts'
 import { hostCommands, loadFailed } from './incoming-end.ts'
 import { objectArguments } from './object-option.ts'
@@ -22,6 +23,7 @@ interface Options extends ColoFlags {
   readonly qmp: string
   readonly guest: string
   readonly incoming: Option.Option<string>
+  readonly drive: readonly string[]
   readonly fd: readonly string[]
   readonly object: readonly string[]
   readonly profile: Profile
@@ -83,6 +85,9 @@ const run = Effect.fn('serve')(function* (options: Options, descriptors: Descrip
   const stage = yield* setStage(yield* guestProgram(spec, incoming === undefined))
   if (incoming === undefined) bootStage(stage)
   const colo = yield* coloOptions(options, stage)
+  if (options.drive.length > 0 && options.disk.length > 0)
+    return yield* new WrongUsage({ reason: 'expected --drive or --disk: a guest writes to one of them' })
+  const drives = yield* openDrives(yield* driveOptions(options.drive), spec, incoming !== undefined)
   const migration = yield* makeMigrationProcess({
     ...colo.options,
     guest: stage.guest,
@@ -90,6 +95,7 @@ const run = Effect.fn('serve')(function* (options: Options, descriptors: Descrip
     quirks,
     autostart: !options.paused,
     descriptors,
+    ...(drives === undefined ? {} : { drives }),
     ...(incoming === undefined ? {} : { incoming: 'defer' }),
   })
   yield* Effect.forEach(options.object, (text) => addObject(migration, text, profile))
@@ -130,6 +136,7 @@ export const serve = Command.make(
       Flag.withDescription('wait for a guest: at this URI, or where migrate-incoming says (defer)'),
       Flag.optional,
     ),
+    drive: driveFlag,
     fd: Flag.String('fd').pipe(
       Flag.withDescription(
         'NAME=NUMBER: a descriptor that this process was started with, for fd:NAME; may be repeated',

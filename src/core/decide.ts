@@ -15,7 +15,7 @@ import {
   type OutgoingRun,
   type ReplicationWork,
 } from './core-state.ts'
-import type { Intent } from './intent.ts'
+import type { DiskOptions, Intent } from './intent.ts'
 import type { CoreOutput } from './output.ts'
 import { coloIntentOf } from './colo-intent.ts'
 import { loadParameters, transferMethods, transferParameters } from './parameters.ts'
@@ -193,6 +193,7 @@ const intentOf = (action: string, params: unknown, state: CoreState): Intent | u
         parameters: transferParameters(state),
         methods: transferMethods(state),
         colo: state.chart.context.colo,
+        ...diskOptions(state),
       }
     case 'iterate':
       return { type: 'iterate', run }
@@ -239,6 +240,16 @@ const intentOf = (action: string, params: unknown, state: CoreState): Intent | u
       return coloIntentOf(action, params, state)
   }
 }
+
+const diskOptions = ({ capabilities, parameters }: CoreState): { readonly disks?: DiskOptions } =>
+  capabilities['block'] === true
+    ? {
+        disks: {
+          incremental: parameters['block-incremental'] === true,
+          zeroBlocks: capabilities['zero-blocks'] === true,
+        },
+      }
+    : {}
 
 /** The save that has just been asked for. */
 const saveIntent = (state: CoreState): Intent | undefined => {

@@ -47,6 +47,14 @@ export interface LoadParameters {
   readonly decompressThreads: number
 }
 
+/** How disks are moved with a run. */
+export interface DiskOptions {
+  /** Only what the active layer of each image holds; what it is backed by is at the destination: `block-incremental`. */
+  readonly incremental: boolean
+  /** A chunk of zeroes is sent as a flag: capability `zero-blocks`. */
+  readonly zeroBlocks: boolean
+}
+
 /** TLS of a channel that is opened, where parameter `tls-creds` names credentials that the process has. */
 export interface ConnectTlsParameters {
   /** The id of the credentials. */
@@ -99,6 +107,8 @@ export type Intent =
       readonly methods: TransferMethods
       /** Announce that lock-step follows. */
       readonly colo: boolean
+      /** Move the disks too: capability `block`. */
+      readonly disks?: DiskOptions
     }
   /** Passes until outgoing.converged or outgoing.failed; outgoing.pass and outgoing.progress on the way. */
   | { readonly type: 'iterate'; readonly run: number }

@@ -5,6 +5,8 @@
 import { Context, type Effect, type Scope } from 'effect'
 import type { Connection } from '../channel/transport.ts'
 import type { GuestMemory } from '../memory/index.ts'
+import type { SharedGuestDisk } from './disk/guest-disk.ts'
+import type { EngineDisks } from './disk-loader.ts'
 import type { IncomingOrder, IncomingReport, OutgoingOrder, OutgoingReport } from './order.ts'
 
 /** A running engine. */
@@ -25,11 +27,13 @@ export class DataPlane extends Context.Service<
       connection: Connection,
       memory: GuestMemory,
       report: (news: OutgoingReport) => void,
+      disks?: readonly SharedGuestDisk[],
     ) => Effect.Effect<EngineHandle<OutgoingOrder>, never, Scope.Scope>
     readonly incoming: (
       connection: Connection,
       memory: GuestMemory,
       report: (news: IncomingReport) => void,
+      disks?: EngineDisks,
     ) => Effect.Effect<EngineHandle<IncomingOrder>, never, Scope.Scope>
   }
 >()('switchover/transfer/DataPlane') {}

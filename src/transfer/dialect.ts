@@ -7,6 +7,8 @@ import { COLO_STATE_IDSTR, SECTION_EOF, SECTION_FOOTER, SECTION_FULL, type Secti
 
 /** Machine name in the configuration section. */
 export const MACHINE_NAME = 'switchover'
+/** Section id of the section with disks. */
+export const BLOCK_SECTION_ID = 1
 /** Section id of the RAM section. QEMU 7.2 uses the same. */
 export const RAM_SECTION_ID = 2
 /** Value of the PING that asks whether all is loaded; 1 opens the stream, 2 to 4 belong to postcopy. */
@@ -15,7 +17,7 @@ export const PREPARE_PING = 5
 export const INQUIRY_PING = 6
 
 /** The devices that a guest of ours has; `COLOState` is how a source of 2.11 says that COLO follows. */
-const DEVICES = ['globalstate', 'guest', 'net', COLO_STATE_IDSTR] as const
+const DEVICES = ['globalstate', 'guest', 'net', 'disks', COLO_STATE_IDSTR] as const
 
 /** The state of one device. */
 export interface DeviceState {
@@ -61,6 +63,48 @@ export const guestStateOf = (payload: Uint8Array): Uint8Array | undefined => {
 
 const GUEST_STATE_PAYLOAD_BYTES = 4 + 4096
 
+/** Bytes for the names and sizes of the disks that were moved. */
+const DISKS_PAYLOAD_BYTES = 4 + 4096
+
+/** A disk that was moved, by name and size. */
+export interface MovedDisk {
+  readonly name: string
+  readonly sizeBytes: number
+}
+
+/** The stream of block migration tells no sizes: they come behind it, so that a destination can hold its own against them. */
+export const diskState = (disks: readonly MovedDisk[]): DeviceState => {
+  const payload = new Uint8Array(DISKS_PAYLOAD_BYTES)
+  const view = new DataView(payload.buffer)
+  view.setUint32(0, disks.length)
+  let at = 4
+  for (const { name, sizeBytes } of disks) {
+    const bytes = new TextEncoder().encode(name)
+    if (at + 1 + bytes.length + 8 > payload.length)
+      throw new RangeError(`expected disks whose names fit into ${DISKS_PAYLOAD_BYTES} bytes, found ${disks.length}`)
+    payload[at] = bytes.length
+    payload.set(bytes, at + 1)
+    view.setBigUint64(at + 1 + bytes.length, BigInt(sizeBytes))
+    at += 1 + bytes.length + 8
+  }
+  return { idstr: 'disks', payload }
+}
+
+/** The disks that {@link diskState} was given; undefined if the payload is not of its making. */
+export const disksOf = (payload: Uint8Array): readonly MovedDisk[] | undefined => {
+  const view = new DataView(payload.buffer, payload.byteOffset, payload.length)
+  const disks: MovedDisk[] = []
+  let at = 4
+  for (let left = view.getUint32(0); left > 0; left--) {
+    const length = payload[at] ?? 0
+    if (at + 1 + length + 8 > payload.length) return undefined
+    const name = new TextDecoder().decode(payload.subarray(at + 1, at + 1 + length))
+    disks.push({ name, sizeBytes: Number(view.getBigUint64(at + 1 + length)) })
+    at += 1 + length + 8
+  }
+  return disks
+}
+
 /** How long a device's payload is: what a receiver has to know beforehand, as the stream does not say. */
 export const deviceBytes = (idstr: string, version: number): number | undefined => {
   if (version !== 1) return undefined
@@ -71,6 +115,8 @@ export const deviceBytes = (idstr: string, version: number): number | undefined 
       return GUEST_STATE_PAYLOAD_BYTES
     case 'net':
       return NETWORK_PAYLOAD_BYTES
+    case 'disks':
+      return DISKS_PAYLOAD_BYTES
     case COLO_STATE_IDSTR:
       return 1
     default:

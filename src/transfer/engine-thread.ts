@@ -2,6 +2,7 @@
 import { parentPort, type MessagePort } from 'node:worker_threads'
 import { linkOf, type SharedLink } from '../channel/shared-link.ts'
 import { GuestMemory, type SharedGuestMemory } from '../memory/index.ts'
+import type { EngineDisks } from './disk-loader.ts'
 import { IncomingEngine } from './incoming-engine.ts'
 import type { IncomingOrder, OutgoingOrder, Wait } from './order.ts'
 import { OutgoingEngine } from './outgoing-engine.ts'
@@ -12,6 +13,7 @@ import { Doorbell, posted } from './worker-thread.ts'
 export interface EngineJob {
   readonly kind: 'outgoing' | 'incoming'
   readonly memory: SharedGuestMemory
+  readonly disks: EngineDisks
   readonly link: SharedLink
   readonly doorbell: SharedArrayBuffer
   readonly port: MessagePort
@@ -30,7 +32,9 @@ const runJob = (job: EngineJob): void => {
   const report = (news: unknown) => job.port.postMessage(news)
   const doorbell = new Doorbell(job.doorbell)
   const engine =
-    job.kind === 'outgoing' ? new OutgoingEngine({ memory, report }) : new IncomingEngine({ memory, report })
+    job.kind === 'outgoing'
+      ? new OutgoingEngine({ memory, report, disks: job.disks.disks })
+      : new IncomingEngine({ memory, report, disks: job.disks })
   let looks = 0
   let moved = 0
   for (;;) {

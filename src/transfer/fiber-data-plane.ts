@@ -7,6 +7,7 @@ import { Clock, Effect, Fiber, Layer, Queue } from 'effect'
 import type { ByteLink } from '../channel/byte-link.ts'
 import type { Connection } from '../channel/transport.ts'
 import { DataPlane, type EngineHandle } from './data-plane.ts'
+import { noDisks } from './disk-loader.ts'
 import { IncomingEngine, type IncomingEngineOptions } from './incoming-engine.ts'
 import type { IncomingOrder, OutgoingOrder, Wait } from './order.ts'
 import { OutgoingEngine, type OutgoingEngineOptions } from './outgoing-engine.ts'
@@ -76,8 +77,10 @@ export const fiberDataPlaneOf = (makers: EngineMakers): Layer.Layer<DataPlane> =
     DataPlane,
     DataPlane.of({
       ready: Effect.void,
-      outgoing: (connection, memory, report) => runEngine(makers.outgoing({ memory, report }), connection),
-      incoming: (connection, memory, report) => runEngine(makers.incoming({ memory, report }), connection),
+      outgoing: (connection, memory, report, disks = []) =>
+        runEngine(makers.outgoing({ memory, report, disks }), connection),
+      incoming: (connection, memory, report, disks = noDisks) =>
+        runEngine(makers.incoming({ memory, report, disks }), connection),
     }),
   )
 

@@ -9,6 +9,8 @@ import { ChannelError, type ByteLink } from '../channel/byte-link.ts'
 import type { StoppableRunState } from '../../machines/index.ts'
 import type { GuestMemory } from '../memory/index.ts'
 import {
+  BLOCK_IDSTR,
+  RAM_IDSTR,
   pageApplier,
   silentSink,
   StreamDecoder,
@@ -30,12 +32,15 @@ import { CheckpointReceiver } from './colo/checkpoint-receiver.ts'
 import {
   deviceBytes,
   deviceOf,
+  disksOf,
   IDENTITY_BYTES,
   MACHINE_NAME,
   PREPARE_PING,
   runStateOf,
   type DeviceState,
 } from './dialect.ts'
+import { DiskError } from './disk/disk.ts'
+import { DiskLoader, noDisks, type DiskProblem, type EngineDisks } from './disk-loader.ts'
 import { GuestPageStore } from './guest-page-store.ts'
 import { OutputQueue } from './output-queue.ts'
 import type { IncomingOrder, IncomingReport, Wait } from './order.ts'
@@ -52,6 +57,8 @@ const ANSWER_BYTES_MAX = 4096
 /** What an engine is made for. */
 export interface IncomingEngineOptions {
   readonly memory: GuestMemory
+  /** Its disks, which a source may send. Default none. */
+  readonly disks?: EngineDisks
   /** Called for everything that is learnt, in order. */
   readonly report: (news: IncomingReport) => void
 }
@@ -66,6 +73,7 @@ export class IncomingEngine {
   readonly #queue = new OutputQueue(ANSWER_BYTES_MAX)
   readonly #devices: DeviceState[] = []
   readonly #store: GuestPageStore
+  readonly #disks: DiskLoader
   readonly #sink: StreamSink
   /** Present from when the source has announced COLO in front of its memory. */
   #copy: CheckpointCopy | undefined
@@ -78,6 +86,7 @@ export class IncomingEngine {
     this.#memory = options.memory
     this.#report = options.report
     this.#store = new GuestPageStore(options.memory)
+    this.#disks = new DiskLoader(options.disks ?? noDisks)
     this.#sink = {
       ...silentSink,
       ...pageApplier(this.#pages(), (at) => this.#decoder.offsetOf(at)),
@@ -85,11 +94,16 @@ export class IncomingEngine {
       ramBlocks: (blocks) => this.#matchBlocks(blocks),
       device: (section, payload) => this.#takeDevice(section, payload),
       command: (command) => this.#obey(command),
+      block: (record) => this.#refuse(this.#disks.take(record)),
       coloMessage: (message) => this.#lockStep?.hear(message),
       checkpointDevices: (bytes) => this.#lockStep?.takeDevices(bytes),
       end: () => this.#end(),
     }
-    this.#decoder = new StreamDecoder(this.#sink, { deviceLength: deviceBytes, vmDescription: 'required' })
+    this.#decoder = new StreamDecoder(this.#sink, {
+      deviceLength: deviceBytes,
+      vmDescription: 'required',
+      iterables: [BLOCK_IDSTR, RAM_IDSTR],
+    })
   }
 
   /** Where pages go: into the guest's memory; in COLO into the copy as well; and in lock-step into the copy alone. */
@@ -141,6 +155,7 @@ export class IncomingEngine {
         break
       case 'abort':
         this.#phase = 'over'
+        this.#disks.close()
         this.#lockStep?.close()
         break
       // A stream of ours has one connection.
@@ -169,14 +184,17 @@ export class IncomingEngine {
   }
 
   #fail(error: unknown): Wait {
+    this.#disks.close()
     const answered = this.#phase === 'closing'
     const lost = error instanceof ChannelError
     // A source that can still hear it is told: it would otherwise write into the channel for ever (I9).
     this.#phase = lost || answered || this.#phase === 'failed' ? 'over' : 'failed'
     const reason = error instanceof Error ? error.message : String(error)
     // A source that has heard what it waits for may close before it has read the rest.
-    if (!answered)
-      this.#report({ type: lost ? 'incoming.lost' : 'incoming.failed', reason, side: lost ? 'channel' : 'source' })
+    if (!answered) {
+      const side = lost ? 'channel' : error instanceof DiskError ? 'destination' : 'source'
+      this.#report({ type: lost ? 'incoming.lost' : 'incoming.failed', reason, side })
+    }
     return this.#phase === 'failed' ? { kind: 'order' } : { kind: 'over' }
   }
 
@@ -264,6 +282,10 @@ export class IncomingEngine {
     return new StreamError(this.#lockStep?.position ?? this.#decoder.position, message, expected, found)
   }
 
+  #refuse(problem: DiskProblem | undefined): void {
+    if (problem !== undefined) throw this.#error(problem.message, problem.expected, problem.found)
+  }
+
   #unsupported(what: string): never {
     throw this.#error(`Received an unexpected ${what}`, 'plain and zero pages', what)
   }
@@ -297,6 +319,7 @@ export class IncomingEngine {
   #takeDevice(section: Section, payload: Uint8Array): void {
     const device = deviceOf(section.idstr, payload)
     if (device === undefined) throw this.#error('Unknown device', 'a device of this guest', section.idstr)
+    if (device.idstr === 'disks') return this.#refuse(this.#disks.compare(disksOf(payload)))
     if (this.#lockStep !== undefined) return this.#lockStep.takeDevice(device)
     if (device.idstr === 'globalstate') {
       const state = runStateOf(payload)
@@ -323,6 +346,7 @@ export class IncomingEngine {
   }
 
   #arrive(): void {
+    this.#disks.finish()
     this.#phase = 'arrived'
     this.#report({ type: 'arrived', devices: this.#devices, runState: this.#runState })
   }

@@ -10,6 +10,7 @@ import { closeDescriptor, type DescriptorTable } from '../channel/descriptor.ts'
 import { Transport, type ConnectTls, type Connection } from '../channel/transport.ts'
 import {
   checkpointDelayMillis,
+  imagesState,
   incomingStatus,
   outgoingStatus,
   start,
@@ -32,7 +33,9 @@ import { makeGuestNetwork, NO_FIGURES, type GuestNetworkOptions, type NetworkFig
 import { loadDevices, makeLockStep, saveDevices } from './colo/lock-step.ts'
 import { deviceFile, writeDeviceFile, type DeviceFileError } from './device-file.ts'
 import { globalState, guestState, IDENTITY_BYTES } from './dialect.ts'
+import type { GuestDrives } from './disk/guest-drives.ts'
 import type { ReplicationNode } from './disk/replicated-disk.ts'
+import { makeDriveKeeper } from './drive-keeper.ts'
 import type { GuestHost } from './guest-host.ts'
 import { answerQuestion, askFence, inquire, readQuestion } from './inquiry.ts'
 import type { IncomingOrder, IncomingReport, OutgoingOrder, OutgoingReport } from './order.ts'
@@ -68,10 +71,12 @@ export type ProcessOutput =
 export const runtimeCapabilities = [
   'xbzrle',
   'auto-converge',
+  'block',
   'events',
   'return-path',
   'pause-before-switchover',
   'x-colo',
+  'zero-blocks',
 ] as const
 
 /** How long a command whose channel broke may take to end, so that its status can be named as the cause. */
@@ -85,9 +90,11 @@ export interface MigrationProcessOptions extends Omit<
   readonly guest: GuestHost
   /** Takes and gives back the image locks; called in the order the charts say. Default: nothing to lock. */
   readonly images?: { readonly acquire: Effect.Effect<void>; readonly release: Effect.Effect<void> }
+  /** The guest's own disks, which it writes to and which block migration moves. Default none. */
+  readonly drives?: GuestDrives
   /** Where the guest's packets go. Default: nobody hears them, and nothing is compared in COLO. */
   readonly network?: Omit<GuestNetworkOptions, 'differs'>
-  /** The disks that can be replicated; the guest writes to the first. Default: QEMU built without replication. */
+  /** The disks that are replicated; the guest writes to the first, if there is one. Default: QEMU built without replication. */
   readonly disks?: readonly ReplicationNode[]
   /**
    * How long the other side of a COLO pair may take to answer before it counts as lost. Default 10 seconds. Between two
@@ -214,7 +221,7 @@ export const makeMigrationProcess = (
     const { descriptors = new Map<string, number>() } = options
     const current = yield* Ref.make(start(coreOptions(options)))
     const credentials = new Credentials()
-    const { profile = '2.11', disks = [], coloPatienceMillis: patienceMillis = COLO_PATIENCE_MILLIS } = options
+    const { profile = '2.11', disks = [], drives, coloPatienceMillis: patienceMillis = COLO_PATIENCE_MILLIS } = options
     const worded = (error: ChannelError): string => (options.profile === '7.2' ? error.message : error.message211)
     let tickets = 0
     let outgoing: OutgoingRun | undefined
@@ -244,9 +251,10 @@ export const makeMigrationProcess = (
                 tell({ type: 'outgoing.output-differs', run: outgoing.number })
             },
           })
+    const drive = makeDriveKeeper({ drives, guest, tell })
     guest.onOutput((output) => {
       if (output.kind === 'packet') network?.take(output)
-      else disks[0]?.write(output)
+      else (disks[0] ?? drives)?.write(output)
     })
     for (const [node, disk] of disks.entries())
       disk.onError((reason) => tell({ type: 'replication.io-error', node, reason, run: 0 }))
@@ -343,7 +351,7 @@ export const makeMigrationProcess = (
             run: run.number,
           })
         const engine = yield* dataPlane
-          .outgoing(run.connection, guest.memory, outgoingReport(run))
+          .outgoing(run.connection, guest.memory, outgoingReport(run), drive.disks)
           .pipe(Effect.provideService(Scope.Scope, run.scope))
         run.engine = engine
         engine.order({
@@ -353,11 +361,15 @@ export const makeMigrationProcess = (
           returnPath: run.connection.returnPath,
           identity: run.identity,
           ...(intent.colo ? { colo: profile } : {}),
+          ...(intent.disks === undefined ? {} : { disks: intent.disks }),
         })
       })
 
     const completePrecopy = (intent: Extract<Intent, { type: 'complete-precopy' }>) =>
       Effect.gen(function* () {
+        const problem = yield* drive.flushed
+        const { run } = intent
+        if (problem !== undefined) return tell({ type: 'outgoing.failed', reason: problem, side: 'source', run })
         const devices = yield* saveDevices(guest, network, intent.runState)
         outgoing?.engine?.order({ type: 'complete', devices })
       })
@@ -467,13 +479,20 @@ export const makeMigrationProcess = (
       const run = incoming
       if (run?.connection === undefined) return
       const { connection } = run
+      const disks = yield* drive.toFill
       const engine = yield* dataPlane
-        .incoming(connection, guest.memory, incomingReport(run))
+        .incoming(connection, guest.memory, incomingReport(run), disks)
         .pipe(Effect.provideService(Scope.Scope, run.scope))
       run.engine = engine
       for (const link of run.channels) engine.order({ type: 'channel', link })
       // The listener stays, for a source that has to ask; the channel of the stream has served its purpose.
-      yield* beside(run.scope, Effect.andThen(engine.over, connection.close))
+      yield* beside(run.scope, engine.over.pipe(Effect.andThen(connection.close), Effect.andThen(disownDisks)))
+    })
+
+    /** A load that has come to nothing leaves the images to others. */
+    const disownDisks = Effect.gen(function* () {
+      const state = yield* Ref.get(current)
+      if (imagesState(state) === 'inactive' && incomingStatus(state) !== 'colo') yield* drive.release
     })
 
     const incomingReport =
@@ -565,16 +584,16 @@ export const makeMigrationProcess = (
         case 'stop-guest':
           return guest.stop
         case 'start-guest':
-          return guest.start
+          return drive.startGuest
         case 'reset-guest':
           // A state that the guest had itself, so it takes it.
           return Effect.ignore(guest.loadState(firstState))
         case 'throttle-guest':
           return guest.throttle(intent.percentage)
         case 'acquire-images':
-          return options.images?.acquire ?? Effect.void
+          return Effect.andThen(drive.acquire, options.images?.acquire ?? Effect.void)
         case 'release-images':
-          return options.images?.release ?? Effect.void
+          return Effect.andThen(drive.release, options.images?.release ?? Effect.void)
         case 'save-devices':
           return saveDevicesToFile(intent)
         case 'load-credentials':
@@ -645,7 +664,7 @@ export const makeMigrationProcess = (
 
     yield* dataPlane.ready
     const firstState = yield* guest.saveState
-    if (options.incoming === undefined && options.autostart !== false) yield* guest.start
+    if (options.incoming === undefined && options.autostart !== false) yield* drive.startGuest
     yield* Effect.forkScoped(Effect.forever(takeJob))
     // However the process ends, nothing of a run is left behind.
     yield* Effect.addFinalizer(() =>

@@ -2,7 +2,7 @@
 import type { StoppableRunState } from '../../machines/index.ts'
 import type { ByteLink } from '../channel/byte-link.ts'
 import type { IncomingNews, OutgoingNews } from '../core/fact.ts'
-import type { TransferMethods, TransferParameters } from '../core/intent.ts'
+import type { DiskOptions, TransferMethods, TransferParameters } from '../core/intent.ts'
 import type { ColoDialect, ColoMessageName } from '../wire/index.ts'
 import type { DeviceState } from './dialect.ts'
 
@@ -17,6 +17,8 @@ export type OutgoingOrder =
       readonly identity: Uint8Array
       /** Lock-step follows the first stream, in this form. */
       readonly colo?: ColoDialect
+      /** Move the disks too. */
+      readonly disks?: DiskOptions
     }
   | { readonly type: 'iterate' }
   | { readonly type: 'set-parameters'; readonly parameters: TransferParameters }

@@ -20,9 +20,11 @@ import {
   type ReturnPathMessage,
 } from '../wire/index.ts'
 import { BandwidthWindow } from './bandwidth-window.ts'
+import { BlockSection, BLOCK_RECORD_BYTES_MAX } from './block-section.ts'
 import { CheckpointSender } from './colo/checkpoint-sender.ts'
 import { descriptionBytesOf, deviceBytesOf, written } from './device-bytes.ts'
 import { coloState, MACHINE_NAME, PREPARE_PING, type DeviceState } from './dialect.ts'
+import type { SharedGuestDisk } from './disk/guest-disk.ts'
 import type { OutgoingOrder, OutgoingReport, Wait } from './order.ts'
 import { OutputQueue } from './output-queue.ts'
 import { PageDispatch, type PageDispatchOptions } from './page-dispatch.ts'
@@ -62,6 +64,8 @@ type Phase =
 /** What an engine is made for. */
 export interface OutgoingEngineOptions {
   readonly memory: GuestMemory
+  /** Its disks, which are moved where the order says so. Default none. */
+  readonly disks?: readonly SharedGuestDisk[]
   /** Called for every fact, in order. */
   readonly report: (news: OutgoingReport) => void
   /** Default {@link PageDispatch}. */
@@ -72,7 +76,8 @@ export class OutgoingEngine {
   readonly #memory: GuestMemory
   readonly #report: (news: OutgoingReport) => void
   readonly #makeDispatch: NonNullable<OutgoingEngineOptions['makeDispatch']>
-  readonly #queue = new OutputQueue(BATCH_BYTES)
+  readonly #disks: readonly SharedGuestDisk[]
+  readonly #queue: OutputQueue
   readonly #statistics = new RamStatistics()
   readonly #scan: PageScan
   readonly #section: RamSection
@@ -85,6 +90,8 @@ export class OutgoingEngine {
   #hasReturnPath = false
   #phase: Phase = 'idle'
   #devices: readonly DeviceState[] = []
+  /** Disks that are moved in this run, until all of them have been. */
+  #block: BlockSection | undefined
   #window = new BandwidthWindow({ maxBandwidth: 0, downtimeLimitMillis: 0 }, 0)
   /** Until when pages go out without another look at how much is left. */
   #roundEndMillis = 0
@@ -93,9 +100,12 @@ export class OutgoingEngine {
   #reportedMillis = Infinity
   #expectedDowntimeMillis = 0
 
-  constructor({ memory, report, makeDispatch = (options) => new PageDispatch(options) }: OutgoingEngineOptions) {
+  constructor(options: OutgoingEngineOptions) {
+    const { memory, disks = [], report, makeDispatch = (given) => new PageDispatch(given) } = options
     this.#makeDispatch = makeDispatch
     this.#memory = memory
+    this.#disks = disks
+    this.#queue = new OutputQueue(disks.length === 0 ? BATCH_BYTES : BATCH_BYTES + BLOCK_RECORD_BYTES_MAX)
     this.#report = report
     this.#scan = new PageScan(memory)
     this.#section = new RamSection(memory, this.#queue)
@@ -127,7 +137,11 @@ export class OutgoingEngine {
     if (this.#phase === 'over') return
     switch (order.type) {
       case 'setup':
-        this.#setUp(order, nowMillis)
+        try {
+          this.#setUp(order, nowMillis)
+        } catch (error) {
+          this.#fail(error)
+        }
         break
       case 'iterate':
         this.#phase = 'iterating'
@@ -137,7 +151,11 @@ export class OutgoingEngine {
         if (this.#dispatch !== undefined) this.#dispatch.parameters = order.parameters
         break
       case 'complete':
-        this.#devices = this.#colo === '2.11' ? [...order.devices, coloState] : order.devices
+        this.#devices = [
+          ...order.devices,
+          ...(this.#block === undefined ? [] : [this.#block.state]),
+          ...(this.#colo === '2.11' ? [coloState] : []),
+        ]
         this.#sync(nowMillis)
         this.#phase = 'completing'
         break
@@ -187,7 +205,13 @@ export class OutgoingEngine {
   #end(): void {
     this.#phase = 'over'
     this.#memory.stopLog()
+    this.#releaseDisks()
     this.#returnPath.close()
+  }
+
+  #releaseDisks(): void {
+    this.#block?.release()
+    this.#block = undefined
   }
 
   #ended(): boolean {
@@ -215,7 +239,7 @@ export class OutgoingEngine {
           break
         }
         case 'completing':
-          if (this.#fillPages(Infinity)) this.#writeDevices()
+          if (this.#fillDisks(Infinity) && this.#fillPages(Infinity)) this.#writeDevices()
           break
         case 'flushing':
           this.#phase = 'preparing'
@@ -247,7 +271,7 @@ export class OutgoingEngine {
 
   /** Opens the stream: every page counts as dirty, guest writes are logged from here on (I7, I16). */
   #setUp(order: Extract<OutgoingOrder, { type: 'setup' }>, nowMillis: number): void {
-    const { parameters, methods, returnPath, identity, colo } = order
+    const { parameters, methods, returnPath, identity, colo, disks } = order
     this.#phase = 'setup'
     this.#methods = methods
     this.#colo = colo
@@ -275,6 +299,10 @@ export class OutgoingEngine {
     }
     if (colo === '7.2') at = writeCommand(bytes, at, { name: 'ENABLE_COLO' })
     this.#queue.at = at
+    if (disks !== undefined && this.#disks.length > 0) {
+      this.#block = new BlockSection(this.#disks, this.#queue, disks)
+      this.#block.start()
+    }
     this.#section.start()
     this.#statistics.startPeriod(nowMillis)
     this.#sync(nowMillis)
@@ -308,36 +336,44 @@ export class OutgoingEngine {
     const period = this.#statistics.countSync(this.#scan.sync(), nowMillis)
     this.#reportProgress(nowMillis)
     const pass = this.#statistics.syncs
-    // Once it has converged there is nothing to judge: the guest stands still.
-    const judged = period !== undefined && this.#phase === 'iterating'
+    // Once it has converged there is nothing to judge: the guest stands still. Nor while disks are sent and not its memory.
+    const judged = period !== undefined && this.#phase === 'iterating' && this.#block?.scan.isBulk !== true
     this.#report({ type: 'outgoing.pass', pass, ...(judged ? { period } : {}) })
   }
 
   /** One turn of precopy; undefined: go on. */
   #iterate(nowMillis: number): Wait | undefined {
     this.#rollWindow(nowMillis)
-    if (nowMillis >= this.#roundEndMillis || this.#scan.remaining === 0) {
+    if (nowMillis >= this.#roundEndMillis || this.#remainingBytes === 0) {
       if (this.#hasConverged(nowMillis)) return this.#converge(nowMillis)
       this.#roundEndMillis = nowMillis + ROUND_MILLIS
     }
     const allowance = this.#window.allowanceBytes
     if (allowance > 0) {
-      this.#fillPages(allowance)
+      if (this.#fillDisks(allowance)) this.#fillPages(allowance)
       return undefined
     }
     this.#roundEndMillis = 0
+    this.#block?.closePart()
     this.#closeSection()
     return this.#queue.isEmpty ? { kind: 'until', millis: this.#window.endMillis } : undefined
   }
 
   /** Whether what is left can be sent within the downtime limit; takes in the guest's log if it may be. */
   #hasConverged(nowMillis: number): boolean {
+    if (this.#block?.scan.isBulk === true) return false
     const threshold = this.#window.thresholdBytes
-    if (this.#scan.remainingBytes < threshold) this.#sync(nowMillis)
-    return this.#scan.remaining === 0 || this.#scan.remainingBytes < threshold
+    if (this.#remainingBytes < threshold) this.#sync(nowMillis)
+    return this.#remainingBytes === 0 || this.#remainingBytes < threshold
+  }
+
+  /** Bytes of memory and disks that are still to be sent. */
+  get #remainingBytes(): number {
+    return this.#scan.remainingBytes + (this.#block?.scan.remainingBytes ?? 0)
   }
 
   #converge(nowMillis: number): Wait | undefined {
+    this.#block?.closePart()
     this.#closeSection()
     if (!this.#queue.isEmpty) return undefined
     this.#phase = 'converged'
@@ -350,11 +386,28 @@ export class OutgoingEngine {
     if (!this.#window.roll(nowMillis)) return
     const speed = this.#window.bytesPerMillis
     this.#statistics.mbps = (speed * 8) / 1000
-    if (speed * 100 > ESTIMATE_BYTES_MIN) this.#expectedDowntimeMillis = Math.trunc(this.#scan.remainingBytes / speed)
+    if (speed * 100 > ESTIMATE_BYTES_MIN) this.#expectedDowntimeMillis = Math.trunc(this.#remainingBytes / speed)
   }
 
   #closeSection(): void {
     if (this.#section.close()) this.#statistics.transferred += EOS_BYTES
+  }
+
+  /** Adds chunks of disks to the batch, up to the allowance; true when none is left. They go before the memory, as in QEMU. */
+  #fillDisks(allowance: number): boolean {
+    const block = this.#block
+    if (block === undefined) return true
+    const isLast = this.#phase === 'completing'
+    if (!isLast && block.scan.remainingBytes === 0) {
+      block.closePart()
+      return true
+    }
+    this.#closeSection()
+    const start = this.#queue.at
+    if (!block.fill(isLast, () => this.#queue.at - start >= allowance)) return false
+    // The guest stands still: nothing more can be written to them.
+    if (isLast) this.#releaseDisks()
+    return true
   }
 
   /** Adds dirty pages to the batch, up to the allowance; true when none is left. */
@@ -411,6 +464,7 @@ export class OutgoingEngine {
       expectedDowntimeMillis: this.#expectedDowntimeMillis,
       ...(xbzrle ? { xbzrle: this.#statistics.xbzrle.report() } : {}),
       ...(compress ? { compression: this.#statistics.compression.report() } : {}),
+      ...(this.#block === undefined ? {} : { disk: this.#block.scan.figures }),
     })
   }
 }

@@ -8,6 +8,7 @@ import type { SharedLink } from '../channel/shared-link.ts'
 import type { Connection } from '../channel/transport.ts'
 import type { GuestMemory } from '../memory/index.ts'
 import { DataPlane, type EngineHandle } from './data-plane.ts'
+import { noDisks, type EngineDisks } from './disk-loader.ts'
 import type { EngineJob } from './engine-thread.ts'
 import type { IncomingOrder, IncomingReport, OutgoingOrder, OutgoingReport } from './order.ts'
 import { Doorbell, startThread } from './worker-thread.ts'
@@ -48,6 +49,7 @@ const make = Effect.gen(function* () {
     kind: EngineJob['kind'],
     connection: Connection,
     memory: GuestMemory,
+    disks: EngineDisks,
     report: (news: News) => void,
     lost: (reason: string) => void,
   ): Effect.Effect<EngineHandle<Order>, never, Scope.Scope> =>
@@ -72,6 +74,7 @@ const make = Effect.gen(function* () {
       const job: EngineJob = {
         kind,
         memory: memory.toShared(),
+        disks,
         link: connection.shared ?? NO_LINK,
         doorbell: doorbell.buffer,
         port: port2,
@@ -98,12 +101,12 @@ const make = Effect.gen(function* () {
 
   return DataPlane.of({
     ready: Deferred.await(ready),
-    outgoing: (connection, memory, report) =>
-      start<OutgoingOrder, OutgoingReport>('outgoing', connection, memory, report, (reason) =>
+    outgoing: (connection, memory, report, disks = []) =>
+      start<OutgoingOrder, OutgoingReport>('outgoing', connection, memory, { disks }, report, (reason) =>
         report({ type: 'outgoing.failed', reason, side: 'source' }),
       ),
-    incoming: (connection, memory, report) =>
-      start<IncomingOrder, IncomingReport>('incoming', connection, memory, report, (reason) =>
+    incoming: (connection, memory, report, disks = noDisks) =>
+      start<IncomingOrder, IncomingReport>('incoming', connection, memory, disks, report, (reason) =>
         report({ type: 'incoming.failed', reason, side: 'destination' }),
       ),
   })

@@ -28,6 +28,7 @@ export { commandBytes, readCommand, writeCommand, type Command, type CommandFaul
 export {
   BLOCK_IDSTR,
   BLOCK_PIECE_BYTES,
+  BLOCK_VERSION,
   SECTOR_BYTES,
   blockRecordBytes,
   writeBlockRecord,

@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { stat } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { Effect, type Scope } from 'effect'
-import { DiskError } from './overlay.ts'
+import { DiskError } from './disk.ts'
 
 /** In QEMU's words; the file is named by its path. */
 const refusal = (path: string): DiskError =>

@@ -6,7 +6,7 @@
  * u64 writes that have been taken so far             back
  * ```
  */
-import { DiskError } from './overlay.ts'
+import { DiskError } from './disk.ts'
 
 /** A write. */
 export interface MirrorWrite {

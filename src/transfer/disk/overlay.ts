@@ -9,43 +9,33 @@
  * ...    the clusters, each at its own place
  * ```
  */
-import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
+import { systemCode, systemText } from '../../channel/system-error.ts'
+import { DiskError } from './disk.ts'
+import { ImageFile } from './image-file.ts'
 
 export const CLUSTER_BYTES = 64 * 1024
 const HEAD_BYTES = 4096
 const MAGIC = 0x53574f56
 const VERSION = 1
 
-/** A file that cannot serve as what it was opened for. It was not changed. */
-export class DiskError extends Error {
-  readonly _tag = 'DiskError'
-  override readonly name = 'DiskError'
-}
-
-const readFully = (descriptor: number, bytes: Uint8Array, position: number): void => {
-  let at = 0
-  while (at < bytes.length) {
-    const count = readSync(descriptor, bytes, at, bytes.length - at, position + at)
-    // Behind the end of a sparse file there is nothing but zeros.
-    if (count === 0) return void bytes.fill(0, at)
-    at += count
+/** Makes the file if there is none. */
+const touch = (path: string): void => {
+  try {
+    closeSync(openSync(path, 'a'))
+  } catch (error) {
+    throw new DiskError(`Could not open '${path}': ${systemText(error)}`, systemCode(error))
   }
-}
-
-/** Writes all of it. */
-export const writeFully = (descriptor: number, bytes: Uint8Array, position: number): void => {
-  let at = 0
-  while (at < bytes.length) at += writeSync(descriptor, bytes, at, bytes.length - at, position + at)
 }
 
 export class Overlay {
   readonly imageBytes: number
-  readonly #descriptor: number
+  readonly #file: ImageFile
   readonly #bitmap: Uint8Array
   readonly #dataStart: number
 
-  private constructor(descriptor: number, imageBytes: number) {
-    this.#descriptor = descriptor
+  private constructor(file: ImageFile, imageBytes: number) {
+    this.#file = file
     this.imageBytes = imageBytes
     const bits = Math.ceil(imageBytes / CLUSTER_BYTES)
     this.#bitmap = new Uint8Array(Math.ceil(bits / 8 / HEAD_BYTES) * HEAD_BYTES)
@@ -57,16 +47,15 @@ export class Overlay {
    * @throws DiskError on a file that is no overlay, or one of an image of another size.
    */
   static open(path: string, imageBytes: number): Overlay {
-    const descriptor = openSync(path, 'a+')
-    closeSync(descriptor)
-    const opened = openSync(path, 'r+')
+    touch(path)
+    const file = new ImageFile(path, { writable: true })
     try {
-      const overlay = new Overlay(opened, imageBytes)
-      if (fstatSync(opened).size === 0) overlay.#format()
+      const overlay = new Overlay(file, imageBytes)
+      if (file.length === 0) overlay.#format()
       else overlay.#check(path)
       return overlay
     } catch (error) {
-      closeSync(opened)
+      file.close()
       throw error
     }
   }
@@ -85,13 +74,13 @@ export class Overlay {
   /** The bytes of a cluster that is in it. */
   read(cluster: number): Uint8Array<ArrayBuffer> {
     const bytes = new Uint8Array(CLUSTER_BYTES)
-    readFully(this.#descriptor, bytes, this.#position(cluster))
+    this.#file.read(bytes, this.#position(cluster))
     return bytes
   }
 
   /** Puts a whole cluster in. */
   write(cluster: number, bytes: Uint8Array): void {
-    writeFully(this.#descriptor, bytes, this.#position(cluster))
+    this.#file.write(bytes, this.#position(cluster))
     this.#bitmap[cluster >> 3]! |= 1 << (cluster & 7)
     this.#writeBits(cluster)
   }
@@ -105,12 +94,12 @@ export class Overlay {
   /** Takes everything out, and gives the space back. */
   empty(): void {
     this.#bitmap.fill(0)
-    writeFully(this.#descriptor, this.#bitmap, HEAD_BYTES)
-    ftruncateSync(this.#descriptor, this.#dataStart)
+    this.#file.write(this.#bitmap, HEAD_BYTES)
+    this.#file.resize(this.#dataStart)
   }
 
   close(): void {
-    closeSync(this.#descriptor)
+    this.#file.close()
   }
 
   #position(cluster: number): number {
@@ -118,7 +107,7 @@ export class Overlay {
   }
 
   #writeBits(cluster: number): void {
-    writeFully(this.#descriptor, this.#bitmap.subarray(cluster >> 3, (cluster >> 3) + 1), HEAD_BYTES + (cluster >> 3))
+    this.#file.write(this.#bitmap.subarray(cluster >> 3, (cluster >> 3) + 1), HEAD_BYTES + (cluster >> 3))
   }
 
   #format(): void {
@@ -128,13 +117,13 @@ export class Overlay {
     view.setUint32(4, VERSION)
     view.setBigUint64(8, BigInt(this.imageBytes))
     view.setUint32(16, CLUSTER_BYTES)
-    writeFully(this.#descriptor, head, 0)
+    this.#file.write(head, 0)
     this.empty()
   }
 
   #check(path: string): void {
     const head = new Uint8Array(20)
-    readFully(this.#descriptor, head, 0)
+    this.#file.read(head, 0)
     const view = new DataView(head.buffer)
     const isOverlay =
       view.getUint32(0) === MAGIC && view.getUint32(4) === VERSION && view.getUint32(16) === CLUSTER_BYTES
@@ -142,6 +131,6 @@ export class Overlay {
     const found = view.getBigUint64(8)
     if (found !== BigInt(this.imageBytes))
       throw new DiskError("Active disk, hidden disk, secondary disk's length are not the same")
-    readFully(this.#descriptor, this.#bitmap, HEAD_BYTES)
+    this.#file.read(this.#bitmap, HEAD_BYTES)
   }
 }

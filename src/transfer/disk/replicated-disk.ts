@@ -3,15 +3,16 @@
  * to its own image and over a connection into the secondary's. What is on its way is waited for before a checkpoint, so
  * that the secondary's disk is never behind its memory.
  */
-import { closeSync, openSync } from 'node:fs'
-import { Deferred, Effect, Exit, Scope } from 'effect'
+import { Deferred, Effect, type Scope } from 'effect'
 import type { ChannelError } from '../../channel/byte-link.ts'
 import { Transport, type Connection } from '../../channel/transport.ts'
 import type { GuestDiskWrite } from '../../memory/index.ts'
 import { packetLink, type PacketLink } from '../colo/packet-link.ts'
+import { DiskError } from './disk.ts'
+import { makeHolder } from './holder.ts'
 import { lockImage } from './image-lock.ts'
 import { MirrorReader, encodeAcknowledgement, encodeWrite, readAcknowledgement } from './mirror-frame.ts'
-import { DiskError, writeFully } from './overlay.ts'
+import { openImage } from './open-image.ts'
 import { SecondaryDisk, type SecondaryDiskFiles } from './secondary-disk.ts'
 
 /** A replicating node of a process. */
@@ -38,29 +39,6 @@ const asDiskError = (error: unknown): DiskError =>
 
 const attempt = (use: () => void): Effect.Effect<void, DiskError> => Effect.try({ try: use, catch: asDiskError })
 
-/** What a node holds from its start to its end. */
-const makeHolder = Effect.gen(function* () {
-  const scope = yield* Effect.scope
-  let held: Scope.Closeable | undefined
-  return {
-    /** Runs `start` in a scope of its own, which is closed again if that fails. */
-    begin: <E>(start: Effect.Effect<void, E, Scope.Scope>) =>
-      Effect.gen(function* () {
-        const made = yield* Scope.fork(scope)
-        held = made
-        yield* start.pipe(
-          Effect.provideService(Scope.Scope, made),
-          Effect.tapCause(() => Scope.close(made, Exit.void)),
-        )
-      }),
-    end: Effect.suspend(() => {
-      const ending = held
-      held = undefined
-      return ending === undefined ? Effect.void : Scope.close(ending, Exit.void)
-    }),
-  }
-})
-
 /** The image of a primary, mirrored to where the secondary takes writes. */
 export const primaryDisk = (options: {
   readonly path: string
@@ -72,9 +50,9 @@ export const primaryDisk = (options: {
     const mirror = yield* makeHolder
     const { path, mirrorUri } = options
     yield* lockImage(path)
-    const descriptor = yield* Effect.acquireRelease(
-      Effect.try({ try: () => openSync(path, 'r+'), catch: asDiskError }),
-      (opened) => Effect.sync(() => closeSync(opened)),
+    const image = yield* Effect.acquireRelease(
+      Effect.try({ try: () => openImage({ path, format: 'raw' }, { writable: true }), catch: asDiskError }),
+      (opened) => Effect.sync(() => opened.close()),
     )
     let link: PacketLink | undefined
     let sent = 0
@@ -122,7 +100,7 @@ export const primaryDisk = (options: {
       failover: letGo,
       drained,
       write: ({ byteOffset, bytes }) => {
-        writeFully(descriptor, bytes, byteOffset)
+        image.write(bytes, byteOffset)
         if (link === undefined) return
         sent++
         link.send(encodeWrite({ byteOffset, bytes }))

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as fc from 'fast-check'
 import t from 'tap'
-import { CLUSTER_BYTES, DiskError, Overlay } from './overlay.ts'
+import { DiskError } from './disk.ts'
+import { CLUSTER_BYTES, Overlay } from './overlay.ts'
 import { SecondaryDisk } from './secondary-disk.ts'
 
 const CLUSTERS = 40

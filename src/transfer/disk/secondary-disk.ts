@@ -7,8 +7,9 @@
  *
  * A checkpoint empties both overlays, and the guest sees what the primary has. A failover makes of all three one image.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
-import { CLUSTER_BYTES, Overlay, writeFully } from './overlay.ts'
+import type { Disk } from './disk.ts'
+import { openImage } from './open-image.ts'
+import { CLUSTER_BYTES, Overlay } from './overlay.ts'
 
 /** The files of a secondary's disk. */
 export interface SecondaryDiskFiles {
@@ -36,14 +37,14 @@ const partsOf = function* (
 
 export class SecondaryDisk {
   readonly imageBytes: number
-  readonly #descriptor: number
+  readonly #image: Disk
   readonly #active: Overlay
   readonly #hidden: Overlay
 
-  /** Opens all three files; the overlays are made where there are none. @throws DiskError, or the system's error */
+  /** Opens all three files; the overlays are made where there are none. @throws DiskError */
   constructor({ path, activePath, hiddenPath }: SecondaryDiskFiles) {
-    this.#descriptor = openSync(path, 'r+')
-    this.imageBytes = fstatSync(this.#descriptor).size
+    this.#image = openImage({ path, format: 'raw' }, { writable: true })
+    this.imageBytes = this.#image.sizeBytes
     this.#active = Overlay.open(activePath, this.imageBytes)
     this.#hidden = Overlay.open(hiddenPath, this.imageBytes)
   }
@@ -52,7 +53,7 @@ export class SecondaryDisk {
   writeFromPrimary(byteOffset: number, bytes: Uint8Array): void {
     for (const { cluster } of partsOf(byteOffset, bytes.length))
       if (!this.#hidden.has(cluster)) this.#hidden.write(cluster, this.#readImage(cluster))
-    writeFully(this.#descriptor, bytes, byteOffset)
+    this.#image.write(bytes, byteOffset)
   }
 
   /** A write of this side's guest. */
@@ -85,7 +86,7 @@ export class SecondaryDisk {
     for (const cluster of overlaid) {
       const content = this.readCluster(cluster)
       const start = cluster * CLUSTER_BYTES
-      writeFully(this.#descriptor, content.subarray(0, Math.min(CLUSTER_BYTES, this.imageBytes - start)), start)
+      this.#image.write(content.subarray(0, Math.min(CLUSTER_BYTES, this.imageBytes - start)), start)
       this.#active.drop(cluster)
       this.#hidden.drop(cluster)
     }
@@ -94,18 +95,19 @@ export class SecondaryDisk {
 
   /** A write of the guest once all of it is one image. */
   writeThrough(byteOffset: number, bytes: Uint8Array): void {
-    writeFully(this.#descriptor, bytes, byteOffset)
+    this.#image.write(bytes, byteOffset)
   }
 
   close(): void {
-    closeSync(this.#descriptor)
+    this.#image.close()
     this.#active.close()
     this.#hidden.close()
   }
 
   #readImage(cluster: number): Uint8Array<ArrayBuffer> {
     const bytes = new Uint8Array(CLUSTER_BYTES)
-    readSync(this.#descriptor, bytes, 0, CLUSTER_BYTES, cluster * CLUSTER_BYTES)
+    const start = cluster * CLUSTER_BYTES
+    this.#image.read(bytes.subarray(0, Math.min(CLUSTER_BYTES, this.imageBytes - start)), start)
     return bytes
   }
 }

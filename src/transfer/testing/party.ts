@@ -9,13 +9,21 @@ import type { DataPlane } from '../data-plane.ts'
 import { fiberGuestHost } from '../fiber-guest-host.ts'
 import type { GuestHost } from '../guest-host.ts'
 import { allocateFor, bootMemory, makeGuest } from '../guest-program.ts'
-import { makeMigrationProcess, type CommandRefused, type MigrationProcess } from '../migration-process.ts'
+import {
+  makeMigrationProcess,
+  type CommandRefused,
+  type MigrationProcess,
+  type MigrationProcessOptions,
+} from '../migration-process.ts'
 import { workerGuestHost } from '../worker-guest-host.ts'
 import { programOfSpec, Replica } from './guests.ts'
 import { isSettled, watch, within, type Watch } from './watch.ts'
 
 /** The services that the parties need. */
 export type Services = Transport | DataPlane | Scope.Scope
+
+/** What a side has beside its guest. */
+export type Equipment = Partial<Pick<MigrationProcessOptions, 'drives' | 'profile'>>
 
 /** One side. */
 export interface Party {
@@ -75,13 +83,14 @@ export interface Source extends Party {
 export const makeSource = (
   spec: WritingGuestSpec,
   fence?: Effect.Effect<boolean>,
+  more: Equipment = {},
 ): Effect.Effect<Source, Error | CommandRefused, Services> =>
   Effect.gen(function* () {
     const program = programOfSpec(spec)
     const memory = allocateFor(program)
     bootMemory(program, memory)
     const guest = yield* workerGuestHost(program, memory)
-    const migration = yield* makeMigrationProcess(fence === undefined ? { guest } : { guest, fence })
+    const migration = yield* makeMigrationProcess({ ...more, guest, ...(fence === undefined ? {} : { fence }) })
     const made = yield* party(migration, memory, guest, new Replica(program))
     const setCapability = (capability: string, state: boolean) =>
       made.execute('migrate-set-capabilities', { capabilities: [{ capability, state }] })
@@ -117,6 +126,7 @@ export const makeDestination = (
   spec: WritingGuestSpec,
   uri = 'tcp:127.0.0.1:0',
   prepare: (party: Party) => Effect.Effect<void, CommandRefused> = () => Effect.void,
+  more: Equipment = {},
 ): Effect.Effect<Destination, Error | CommandRefused, Services> =>
   Effect.gen(function* () {
     const program = programOfSpec(spec)
@@ -127,7 +137,7 @@ export const makeDestination = (
     return yield* Effect.gen(function* () {
       const host = yield* fiberGuestHost(makeGuest(program, memory))
       const guest = { ...host, start: Effect.suspend(() => ((starts += 1), host.start)) }
-      const migration = yield* makeMigrationProcess({ guest, incoming: 'defer' })
+      const migration = yield* makeMigrationProcess({ ...more, guest, incoming: 'defer' })
       const made = yield* party(migration, memory, guest, new Replica(program))
       yield* prepare(made)
       yield* made.execute('migrate-incoming', { uri })
