@@ -189,6 +189,9 @@ export interface StreamSeen {
   /** Pages that were carried as differences, and the bytes of their records. */
   readonly deltaPages: number
   readonly deltaBytes: number
+  /** Pages that were carried compressed, and the bytes of their records. */
+  readonly compressedPages: number
+  readonly compressedBytes: number
   /** Different pages that were carried at least once, of all there are. */
   readonly distinctPages: number
   readonly totalPages: number

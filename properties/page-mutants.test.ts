@@ -18,7 +18,10 @@ t.test('every script keeps every property, and ends with a guest that has moved'
     t.same(broken, [], name)
     const last = observation.streams.at(-1)
     t.ok(last?.complete, `${name}: a whole stream`)
-    t.comment(`${name}: ${last?.normalPages} whole, ${last?.zeroPages} zero, ${last?.deltaPages} differences`)
+    const { normalPages, zeroPages, deltaPages, compressedPages } = last ?? {}
+    t.comment(
+      `${name}: ${normalPages} whole, ${zeroPages} zero, ${deltaPages} differences, ${compressedPages} compressed`,
+    )
   }
 })
 

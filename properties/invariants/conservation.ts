@@ -1,6 +1,7 @@
 /** I21: figures add up: what is said to be transferred is what the wire carried. */
 import { invariant } from '../../machines/index.ts'
-import { linesOf, type Observation } from '../observation.ts'
+import type { CompressionStats72 } from '../../src/qapi/index.ts'
+import { linesOf, type Observation, type StreamSeen } from '../observation.ts'
 import type { Property, Violation } from '../property.ts'
 import { outgoingStatus } from '../state-view.ts'
 import { runsOf } from './runs.ts'
@@ -31,10 +32,25 @@ const wire = (observation: Observation): readonly Violation[] =>
           `run ${stream.run} says ${deltas} pages as differences in ${deltaBytes} bytes; ` +
             `the wire carried ${stream.deltaPages} in ${stream.deltaBytes}`,
         )
+      found.push(...compressed(run?.figures?.compression, stream))
       if (Number(last.transferred) + FRAMING_BYTES_PER_SECTION > stream.bytes.length)
         found.push(`run ${stream.run} says ${last.transferred} bytes transferred of ${stream.bytes.length} in all`)
       return found
     })
+
+const RECORD_HEADER_BYTES = 8
+
+/** The size that is told of compressed pages is without the headers of their records. */
+const compressed = (told: CompressionStats72 | undefined, stream: StreamSeen): readonly Violation[] => {
+  const [pages, bytes] = told === undefined ? [0, 0] : [Number(told.pages), Number(told['compressed-size'])]
+  const carried = stream.compressedBytes - stream.compressedPages * RECORD_HEADER_BYTES
+  return pages === stream.compressedPages && bytes === carried
+    ? []
+    : [
+        `run ${stream.run} says ${pages} compressed pages in ${bytes} bytes; ` +
+          `the wire carried ${stream.compressedPages} in ${carried}`,
+      ]
+}
 
 const within = (observation: Observation): readonly Violation[] =>
   linesOf(observation, 'state').flatMap(({ party, atMillis, after }) => {

@@ -1,12 +1,13 @@
 /** Seeded bugs of the ways a page can go, those of the public bug catalogue among them. */
 import { PAGE_BYTES } from '../../src/memory/index.ts'
+import { InlinePageThreads } from '../../src/transfer/compression/page-threads.ts'
 import { PageDispatch, type PageDispatchOptions } from '../../src/transfer/page-dispatch.ts'
 import type { PageRecords } from '../../src/transfer/page-encoder.ts'
 import { Xbzrle, type XbzrleOptions, type XbzrleOutcome } from '../../src/transfer/xbzrle.ts'
 import type { OutgoingReport } from '../../src/transfer/order.ts'
 import type { RuntimeSystem } from '../worlds/runtime-world.ts'
 import type { Mutant } from './mutant.ts'
-import { withOutgoing, withReports } from './seeded-engine.ts'
+import { withIncoming, withOutgoing, withReports } from './seeded-engine.ts'
 
 const withDispatch = (name: string, makeDispatch: (options: PageDispatchOptions) => PageDispatch): RuntimeSystem =>
   withOutgoing(name, (options) => ({ ...options, makeDispatch }))
@@ -114,6 +115,52 @@ class NamesUnsent extends PageDispatch {
   }
 }
 
+/** D7: nobody is waited for. */
+class NeverPending extends InlinePageThreads {
+  override get pending(): number {
+    return 0
+  }
+}
+
+/** D8: from the first page on that is given to a thread, everybody waits for everybody. */
+const withStuckThreads = (name: string): RuntimeSystem => {
+  let stuck = false
+  class Stuck extends InlinePageThreads {
+    override give(...page: Parameters<InlinePageThreads['give']>): boolean {
+      stuck = true
+      return super.give(...page)
+    }
+  }
+  return withIncoming(
+    name,
+    (options) => {
+      stuck = false
+      return { ...options, makeThreads: (work, count) => new Stuck(work, count) }
+    },
+    (engine) => ({
+      order: (order, nowMillis) => engine.order(order, nowMillis),
+      step: (link, nowMillis) => (stuck ? { kind: 'order' } : engine.step(link, nowMillis)),
+    }),
+  )
+}
+
+/** The page that is under way is forgotten when the pass ends. */
+class SettlesTooEarly extends PageDispatch {
+  override settle(): boolean {
+    return true
+  }
+}
+
+const withProgress = (
+  name: string,
+  change: (news: Extract<OutgoingReport, { type: 'outgoing.progress' }>) => Partial<OutgoingReport>,
+): RuntimeSystem =>
+  withReports(
+    name,
+    () => (news) =>
+      [news.type === 'outgoing.progress' ? { ...news, ...change(news) } : news] as readonly OutgoingReport[],
+  )
+
 /** See the head of this file. */
 export const pageMutants: readonly Mutant<RuntimeSystem>[] = [
   {
@@ -153,6 +200,27 @@ export const pageMutants: readonly Mutant<RuntimeSystem>[] = [
     killedBy: ['I19'],
   },
   {
+    id: 'd7',
+    title: 'decompression is not finished when the next part begins, nor when the guest starts',
+    system: withIncoming('d7', (options) => ({
+      ...options,
+      makeThreads: (work, count) => new NeverPending(work, count),
+    })),
+    killedBy: ['I15'],
+  },
+  {
+    id: 'd8',
+    title: 'the threads that decompress wait for the one that reads, and it for them',
+    system: withStuckThreads('d8'),
+    killedBy: ['I9'],
+  },
+  {
+    id: 'd9',
+    title: 'a pass ends while pages of it are still being compressed',
+    system: withDispatch('d9', (options) => new SettlesTooEarly(options)),
+    killedBy: ['I15'],
+  },
+  {
     id: 'd10',
     title: 'the upper bits of an offset are lost',
     system: withNarrowOffsets('d10'),
@@ -174,6 +242,15 @@ export const pageMutants: readonly Mutant<RuntimeSystem>[] = [
     id: 's8',
     title: 'XBZRLE: the bytes of a difference are counted again with each that follows',
     system: withCounters('s8', ({ deltas, deltaBytes }) => ({ deltaBytes: deltaBytes + deltas })),
+    killedBy: ['I21'],
+  },
+  {
+    id: 's7',
+    title: 'a compressed page counts as a normal one',
+    system: withProgress('s7', ({ ram, compression }) => {
+      const normal = Number(ram.normal) + Number(compression?.pages ?? 0)
+      return { ram: { ...ram, normal, 'normal-bytes': normal * PAGE_BYTES } }
+    }),
     killedBy: ['I21'],
   },
 ]

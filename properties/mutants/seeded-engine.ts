@@ -2,11 +2,14 @@
 import type { ByteLink } from '../../src/channel/byte-link.ts'
 import { engines } from '../../src/transfer/fiber-data-plane.ts'
 import type { OutgoingReport, Wait } from '../../src/transfer/order.ts'
+import type { IncomingEngineOptions } from '../../src/transfer/incoming-engine.ts'
 import type { OutgoingEngineOptions } from '../../src/transfer/outgoing-engine.ts'
 import { ourRuntime, type RuntimeSystem } from '../worlds/runtime-world.ts'
 
 /** The real engine, as far as a mutant or a test has to do with it. */
 export type OutgoingEngine = ReturnType<typeof engines.outgoing>
+
+export type IncomingEngine = ReturnType<typeof engines.incoming>
 
 /** The sending engine with something else done to its options, or to itself. */
 export const withOutgoing = (
@@ -17,6 +20,17 @@ export const withOutgoing = (
   ...ourRuntime,
   name,
   engines: { ...engines, outgoing: (options) => wrap(engines.outgoing(change(options))) },
+})
+
+/** The receiving engine with something else done to its options, or to itself. */
+export const withIncoming = (
+  name: string,
+  change: (options: IncomingEngineOptions) => IncomingEngineOptions,
+  wrap: (engine: IncomingEngine) => IncomingEngine = (engine) => engine,
+): RuntimeSystem => ({
+  ...ourRuntime,
+  name,
+  engines: { ...engines, incoming: (options) => wrap(engines.incoming(change(options))) },
 })
 
 /** An engine whose reports are changed, multiplied or dropped. */

@@ -38,6 +38,15 @@ const xbzrle = (plan: Plan, cachePages: number): Plan => ({
   parameters: { 'xbzrle-cache-size': cachePages * 4096 },
 })
 
+const compress = (plan: Plan, values: Plan['parameters'], ...others: readonly string[]): Plan => ({
+  ...plan,
+  capabilities: ['compress', ...others],
+  parameters: { 'compress-threads': 3, 'decompress-threads': 2, ...values },
+})
+
+/** Pages that compress well are written again and again. */
+const written: Plan = { ...everywhere, wipeEvery: 7 }
+
 /** Long enough for a second to end, over which rates are taken; then the guest may go. */
 const letGo: readonly RuntimeAction[] = [
   advance(5000),
@@ -64,5 +73,32 @@ export const pageScripts: readonly RuntimeScript[] = [
     name: 'differences, cancelled and begun again',
     plan: xbzrle(busy, 32),
     actions: [migrate, advance(3000), cancel, advance(50), migrate, ...letGo],
+  },
+  {
+    name: 'compressed, one thread each',
+    plan: compress(written, { 'compress-threads': 1 }),
+    actions: [migrate, ...letGo],
+  },
+  {
+    name: 'compressed, with other levels and numbers of threads on the way',
+    plan: compress(written, {}),
+    actions: [
+      migrate,
+      ...[9, 0, 4].flatMap((level) => [
+        advance(800),
+        parameters({ 'compress-level': level, 'compress-threads': level + 1, 'decompress-threads': 5 }),
+      ]),
+      ...letGo,
+    ],
+  },
+  {
+    name: 'compressed at first, then differences',
+    plan: compress(busy, { 'xbzrle-cache-size': 64 * 4096 }, 'xbzrle'),
+    actions: [migrate, ...letGo],
+  },
+  {
+    name: 'compressed, cut and begun again',
+    plan: compress(written, {}),
+    actions: [migrate, advance(900), { do: 'cut', fate: 'dropped' }, advance(300), migrate, ...letGo],
   },
 ]

@@ -1,6 +1,7 @@
 /** Reads along what a source writes: the memory that a destination would have, and whether it is a migration stream. */
 import { deviceBytes } from '../../src/transfer/dialect.ts'
 import { decodeXbzrle, silentSink, StreamDecoder } from '../../src/wire/index.ts'
+import { pageInflater } from '../../src/wire/compression.ts'
 import { PAGE_BYTES, type GuestMemory } from '../../src/memory/index.ts'
 import type { StreamSeen } from '../observation.ts'
 
@@ -8,6 +9,8 @@ const EOS_BYTES = 8
 const PAGE_HEADER_BYTES = 8
 /** Of a body: its encoding and its length. */
 const XBZRLE_HEADER_BYTES = 3
+/** Of a zlib stream: its length. */
+const COMPRESSED_HEADER_BYTES = 4
 
 export class StreamShadow {
   readonly connection: number
@@ -21,6 +24,8 @@ export class StreamShadow {
   #zero = 0
   #deltas = 0
   #deltaBytes = 0
+  #compressed = 0
+  #compressedBytes = 0
   #ramBytes = 0
   #setUp = false
   #lastBlock = -1
@@ -28,6 +33,7 @@ export class StreamShadow {
   /** Bytes of each page as they were last carried, by block and page. */
   readonly #pages = new Map<string, Uint8Array>()
   readonly #totalPages: number
+  readonly #inflate = pageInflater()
 
   constructor(connection: number, totalPages: number) {
     this.connection = connection
@@ -55,6 +61,13 @@ export class StreamShadow {
           if (known === undefined) throw new Error(`a difference to page ${offset / PAGE_BYTES}, which has not come`)
           const fault = decodeXbzrle(bytes, at, length, known, 0)
           if (fault !== undefined) throw new Error(fault)
+        },
+        compressedPage: (block, offset, bytes, at, length) => {
+          this.#compressed++
+          this.#compressedBytes += this.#record(block, COMPRESSED_HEADER_BYTES + length)
+          const page = this.#inflate(bytes, at, length)
+          if (typeof page === 'string') throw new Error(page)
+          this.#pages.set(`${block}:${offset / PAGE_BYTES}`, page.slice(0, PAGE_BYTES))
         },
         ramEos: () => {
           // The first ends the list of blocks, which is no page data.
@@ -131,6 +144,8 @@ export class StreamShadow {
       zeroPages: this.#zero,
       deltaPages: this.#deltas,
       deltaBytes: this.#deltaBytes,
+      compressedPages: this.#compressed,
+      compressedBytes: this.#compressedBytes,
       distinctPages: this.#pages.size,
       totalPages: this.#totalPages,
       ramBytes: this.#ramBytes,

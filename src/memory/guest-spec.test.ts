@@ -26,6 +26,7 @@ t.test('a formatted spec reads back', async (t) => {
   for (const text of [
     'write:seed=7,rate=3,working-set=12K,size=1G',
     'write:seed=7,rate=3,working-set=12K,size=1G,packets=3,noise=2,disk=1M,disk-rate=1',
+    'write:seed=7,rate=3,working-set=12K,size=1G,wipe=4',
     'image:some/where',
   ])
     t.equal(formatGuestSpec(parseGuestSpec(text)), text)
@@ -33,8 +34,8 @@ t.test('a formatted spec reads back', async (t) => {
 
 t.test('what cannot be read says what can', async (t) => {
   for (const [text, expected] of [
-    ['', 'write:seed=,rate=,working-set=,size=,packets=,noise=,disk=,disk-rate= or image:DIR'],
-    ['idle:', 'write:seed=,rate=,working-set=,size=,packets=,noise=,disk=,disk-rate= or image:DIR'],
+    ['', 'write:seed=,rate=,working-set=,size=,wipe=,packets=,noise=,disk=,disk-rate= or image:DIR'],
+    ['idle:', 'write:seed=,rate=,working-set=,size=,wipe=,packets=,noise=,disk=,disk-rate= or image:DIR'],
     ['image:', 'image:DIR with the directory of a recording'],
     ['image', 'image:DIR with the directory of a recording'],
     ['write:colour=red', 'seed=, rate=, working-set=, size='],

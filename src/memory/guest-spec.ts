@@ -4,6 +4,7 @@
  * ```
  * write:seed=1,rate=20000,working-set=64M,size=256M    a guest that keeps writing (these are the defaults)
  * write:packets=1000,noise=50,disk=16M,disk-rate=100   one that also sends (defaults: nothing)
+ * write:wipe=5                                         one of whose pages each 5th operation is cleared or filled whole
  * image:DIR                                            a guest replayed from a recording
  * ```
  */
@@ -22,6 +23,8 @@ export interface WritingGuestSpec {
   readonly workingSetBytes: number
   /** Whole pages, at most 2^44 bytes. */
   readonly memoryBytes: number
+  /** As `WritingGuestOptions` has it; default 0. */
+  readonly wipeEvery?: number
   /** As `GuestOutputOptions` has them; default 0. */
   readonly packetsPerSecond?: number
   readonly noiseEvery?: number
@@ -47,7 +50,7 @@ export const WRITING_GUEST_DEFAULTS: WritingGuestSpec = {
   memoryBytes: 256 * 2 ** 20,
 }
 
-const OPTIONS = ['seed', 'rate', 'working-set', 'size', 'packets', 'noise', 'disk', 'disk-rate'] as const
+const OPTIONS = ['seed', 'rate', 'working-set', 'size', 'wipe', 'packets', 'noise', 'disk', 'disk-rate'] as const
 type Option = (typeof OPTIONS)[number]
 
 /** @throws GuestSpecError, which says what would have been accepted. */
@@ -66,9 +69,9 @@ export function parseGuestSpec(text: string): GuestSpec {
 /** The option string of a spec, which `parseGuestSpec` reads back. */
 export function formatGuestSpec(spec: GuestSpec): string {
   if (spec.kind === 'image') return `image:${spec.directory}`
-  const { seed, pagesPerSecond, workingSetBytes, memoryBytes } = spec
+  const { seed, pagesPerSecond, workingSetBytes, memoryBytes, wipeEvery } = spec
   const sizes = `working-set=${formatSize(workingSetBytes)},size=${formatSize(memoryBytes)}`
-  return `write:seed=${seed},rate=${pagesPerSecond},${sizes}${formatOutput(spec)}`
+  return `write:seed=${seed},rate=${pagesPerSecond},${sizes}${wipeEvery === undefined ? '' : `,wipe=${wipeEvery}`}${formatOutput(spec)}`
 }
 
 const formatOutput = ({ packetsPerSecond, noiseEvery, diskBytes, diskWritesPerSecond }: WritingGuestSpec): string =>
@@ -93,6 +96,7 @@ function parseWriting(text: string): WritingGuestSpec {
     pagesPerSecond,
     workingSetBytes: pages('working-set', given.get('working-set'), workingSetDefault, memoryBytes),
     memoryBytes,
+    ...(given.has('wipe') ? { wipeEvery: integer('wipe', given.get('wipe'), 0) } : {}),
     ...output(given, pagesPerSecond),
   }
 }

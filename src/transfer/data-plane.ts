@@ -7,7 +7,7 @@ import type { Connection } from '../channel/transport.ts'
 import type { GuestMemory } from '../memory/index.ts'
 import type { SharedGuestDisk } from './disk/guest-disk.ts'
 import type { EngineDisks } from './disk-loader.ts'
-import type { IncomingOrder, IncomingReport, OutgoingOrder, OutgoingReport } from './order.ts'
+import type { IncomingOrder, IncomingReport, Loading, OutgoingOrder, OutgoingReport } from './order.ts'
 
 /** A running engine. */
 export interface EngineHandle<Order> {
@@ -33,6 +33,7 @@ export class DataPlane extends Context.Service<
       connection: Connection,
       memory: GuestMemory,
       report: (news: IncomingReport) => void,
+      loading: Loading,
       disks?: EngineDisks,
     ) => Effect.Effect<EngineHandle<IncomingOrder>, never, Scope.Scope>
   }

@@ -1,10 +1,12 @@
 /** Entry of the thread that moves pages: runs one engine after the other, each until it is over. */
 import { parentPort, type MessagePort } from 'node:worker_threads'
+import type { MakePageThreads } from './compression/page-threads.ts'
+import { WorkerPageThreads } from './compression/worker-page-threads.ts'
 import { linkOf, type SharedLink } from '../channel/shared-link.ts'
 import { GuestMemory, type SharedGuestMemory } from '../memory/index.ts'
 import type { EngineDisks } from './disk-loader.ts'
 import { IncomingEngine } from './incoming-engine.ts'
-import type { IncomingOrder, OutgoingOrder, Wait } from './order.ts'
+import type { IncomingOrder, Loading, OutgoingOrder, Wait } from './order.ts'
 import { OutgoingEngine } from './outgoing-engine.ts'
 import { threadNow } from './thread-clock.ts'
 import { Doorbell, posted } from './worker-thread.ts'
@@ -17,6 +19,8 @@ export interface EngineJob {
   readonly link: SharedLink
   readonly doorbell: SharedArrayBuffer
   readonly port: MessagePort
+  /** What an incoming stream may be sent by. */
+  readonly loading?: Loading
 }
 
 /** Sleep between two looks at a link that is full or empty: short at first, as the peer is usually busy with it. */
@@ -31,10 +35,17 @@ const runJob = (job: EngineJob): void => {
   const link = linkOf(job.link)
   const report = (news: unknown) => job.port.postMessage(news)
   const doorbell = new Doorbell(job.doorbell)
+  const makeThreads: MakePageThreads = (work, count) => new WorkerPageThreads(work, count)
   const engine =
     job.kind === 'outgoing'
-      ? new OutgoingEngine({ memory, report, disks: job.disks.disks })
-      : new IncomingEngine({ memory, report, disks: job.disks })
+      ? new OutgoingEngine({ memory, report, makeThreads, disks: job.disks.disks })
+      : new IncomingEngine({
+          memory,
+          report,
+          makeThreads,
+          disks: job.disks,
+          ...(job.loading === undefined ? {} : { loading: job.loading }),
+        })
   let looks = 0
   let moved = 0
   for (;;) {

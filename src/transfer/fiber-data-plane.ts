@@ -79,8 +79,8 @@ export const fiberDataPlaneOf = (makers: EngineMakers): Layer.Layer<DataPlane> =
       ready: Effect.void,
       outgoing: (connection, memory, report, disks = []) =>
         runEngine(makers.outgoing({ memory, report, disks }), connection),
-      incoming: (connection, memory, report, disks = noDisks) =>
-        runEngine(makers.incoming({ memory, report, disks }), connection),
+      incoming: (connection, memory, report, loading, disks = noDisks) =>
+        runEngine(makers.incoming({ memory, report, loading, disks }), connection),
     }),
   )
 

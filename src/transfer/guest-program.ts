@@ -37,6 +37,7 @@ export const makeGuest = (program: GuestProgram, memory: GuestMemory): Guest =>
         pagesPerSecond: program.spec.pagesPerSecond,
         workingSetBytes: program.spec.workingSetBytes,
         memory,
+        ...(program.spec.wipeEvery === undefined ? {} : { wipeEvery: program.spec.wipeEvery }),
         ...(sends(program.spec) ? { output: { ...program.spec, readClock: threadNow } } : {}),
       })
     : new RecordedGuest({ recording: program.recording, memory })

@@ -27,6 +27,13 @@ import {
   type StreamSink,
 } from '../wire/index.ts'
 import { arrivalOf, canArrive, travelling } from './arrival.ts'
+import {
+  InlinePageThreads,
+  takeOne,
+  type MakePageThreads,
+  type PageThreads,
+  type WorkedPage,
+} from './compression/page-threads.ts'
 import { CheckpointCopy } from './colo/checkpoint-copy.ts'
 import { CheckpointReceiver } from './colo/checkpoint-receiver.ts'
 import {
@@ -43,7 +50,7 @@ import { DiskError } from './disk/disk.ts'
 import { DiskLoader, noDisks, type DiskProblem, type EngineDisks } from './disk-loader.ts'
 import { GuestPageStore } from './guest-page-store.ts'
 import { OutputQueue } from './output-queue.ts'
-import type { IncomingOrder, IncomingReport, Wait } from './order.ts'
+import type { IncomingOrder, IncomingReport, Loading, Wait } from './order.ts'
 
 /** Bytes read at once: small enough to stay in the cache between the kernel's copy and ours. */
 const BUFFER_BYTES = 256 * 1024
@@ -61,6 +68,16 @@ export interface IncomingEngineOptions {
   readonly disks?: EngineDisks
   /** Called for everything that is learnt, in order. */
   readonly report: (news: IncomingReport) => void
+  /** What the source may send by. Default plain pages, zero pages and differences. */
+  readonly loading?: Loading
+  /** Default: pages are decompressed here. */
+  readonly makeThreads?: MakePageThreads
+}
+
+/** What every stream may consist of. */
+export const plainLoading: Loading = {
+  methods: { xbzrle: false, compress: false },
+  parameters: { decompressThreads: 1 },
 }
 
 export class IncomingEngine {
@@ -74,6 +91,8 @@ export class IncomingEngine {
   readonly #devices: DeviceState[] = []
   readonly #store: GuestPageStore
   readonly #disks: DiskLoader
+  readonly #pages: PageStore
+  readonly #threads: PageThreads | undefined
   readonly #sink: StreamSink
   /** Present from when the source has announced COLO in front of its memory. */
   #copy: CheckpointCopy | undefined
@@ -87,9 +106,14 @@ export class IncomingEngine {
     this.#report = options.report
     this.#store = new GuestPageStore(options.memory)
     this.#disks = new DiskLoader(options.disks ?? noDisks)
+    this.#pages = this.#makePages()
+    const { methods, parameters } = options.loading ?? plainLoading
+    const { makeThreads = (work, count) => new InlinePageThreads(work, count) } = options
+    this.#threads = methods.compress ? makeThreads('inflate', parameters.decompressThreads) : undefined
     this.#sink = {
       ...silentSink,
-      ...pageApplier(this.#pages(), (at) => this.#decoder.offsetOf(at)),
+      ...pageApplier(this.#pages, (at) => this.#decoder.offsetOf(at)),
+      ...(this.#threads === undefined ? {} : this.#decompressor(this.#threads)),
       header: (configuration) => this.#identify(configuration),
       ramBlocks: (blocks) => this.#matchBlocks(blocks),
       device: (section, payload) => this.#takeDevice(section, payload),
@@ -107,7 +131,7 @@ export class IncomingEngine {
   }
 
   /** Where pages go: into the guest's memory; in COLO into the copy as well; and in lock-step into the copy alone. */
-  #pages(): PageStore {
+  #makePages(): PageStore {
     const store = this.#store
     return {
       write: (index, offset, bytes, at) => {
@@ -122,6 +146,27 @@ export class IncomingEngine {
         this.#copy === undefined
           ? store.read(index, offset, into)
           : this.#copy.read(store.blockAt(index), offset, into),
+    }
+  }
+
+  /**
+   * Compressed pages go to the threads. All of a part are in place before anything of the next is looked at: what comes then
+   * may be the same pages, newer (I18).
+   */
+  #decompressor(threads: PageThreads): Pick<StreamSink, 'compressedPage' | 'ramEos'> {
+    const place = ({ block, offset, output, fault }: WorkedPage): void => {
+      if (fault !== undefined)
+        throw this.#error('Failed to inflate a compressed page', 'a zlib stream of 4096 bytes', fault)
+      this.#pages.write(block, offset, output, 0)
+    }
+    return {
+      compressedPage: (index, offset, bytes, at, length) => {
+        threads.take(place, Infinity)
+        while (!threads.give(index, offset, bytes, at, length, 0)) takeOne(threads, place)
+      },
+      ramEos: () => {
+        while (threads.pending > 0) takeOne(threads, place)
+      },
     }
   }
 
@@ -153,6 +198,9 @@ export class IncomingEngine {
       case 'load':
         this.#lockStep?.apply()
         break
+      case 'set-load-parameters':
+        this.#threads?.resize(order.parameters.decompressThreads)
+        break
       case 'abort':
         this.#phase = 'over'
         this.#disks.close()
@@ -166,7 +214,12 @@ export class IncomingEngine {
 
   /** Does what can be done without waiting, and says what to wait for. Never throws: what fails is reported. */
   step(link: ByteLink, nowMillis: number): Wait {
-    if (this.#phase === 'over') return { kind: 'over' }
+    const wait = this.#phase === 'over' ? ({ kind: 'over' } as const) : this.#try(link, nowMillis)
+    if (wait.kind === 'over') this.#threads?.close()
+    return wait
+  }
+
+  #try(link: ByteLink, nowMillis: number): Wait {
     try {
       return this.#advance(link, nowMillis)
     } catch (error) {

@@ -72,6 +72,7 @@ export const runtimeCapabilities = [
   'xbzrle',
   'auto-converge',
   'block',
+  'compress',
   'events',
   'return-path',
   'pause-before-switchover',
@@ -475,13 +476,13 @@ export const makeMigrationProcess = (
         return incomingStatus(yield* Ref.get(current)) === 'completed'
       })
 
-    const load = Effect.gen(function* () {
+    const load = Effect.fnUntraced(function* ({ methods, parameters }: Extract<Intent, { type: 'load' }>) {
       const run = incoming
       if (run?.connection === undefined) return
       const { connection } = run
       const disks = yield* drive.toFill
       const engine = yield* dataPlane
-        .incoming(connection, guest.memory, incomingReport(run), disks)
+        .incoming(connection, guest.memory, incomingReport(run), { methods, parameters }, disks)
         .pipe(Effect.provideService(Scope.Scope, run.scope))
       run.engine = engine
       for (const link of run.channels) engine.order({ type: 'channel', link })
@@ -573,10 +574,11 @@ export const makeMigrationProcess = (
         case 'listen':
           return listen(intent)
         case 'load':
-          return load
+          return load(intent)
         case 'set-load-parameters':
-          // No parameter says anything about what these streams are read with.
-          return Effect.void
+          return Effect.sync(() =>
+            incoming?.engine?.order({ type: 'set-load-parameters', parameters: intent.parameters }),
+          )
         case 'acknowledge':
           return Effect.sync(() => incoming?.engine?.order({ type: 'acknowledge' }))
         case 'reject':

@@ -2,7 +2,7 @@
 import type { StoppableRunState } from '../../machines/index.ts'
 import type { ByteLink } from '../channel/byte-link.ts'
 import type { IncomingNews, OutgoingNews } from '../core/fact.ts'
-import type { DiskOptions, TransferMethods, TransferParameters } from '../core/intent.ts'
+import type { DiskOptions, LoadParameters, TransferMethods, TransferParameters } from '../core/intent.ts'
 import type { ColoDialect, ColoMessageName } from '../wire/index.ts'
 import type { DeviceState } from './dialect.ts'
 
@@ -34,6 +34,12 @@ export type OutgoingOrder =
   | { readonly type: 'send-vmstate' }
   | { readonly type: 'abort' }
 
+/** What a stream may be sent by, and what it is received with. */
+export interface Loading {
+  readonly methods: TransferMethods
+  readonly parameters: LoadParameters
+}
+
 /** Orders to the receiving engine. */
 export type IncomingOrder =
   /** What was loaded is good: answer the question of the source. */
@@ -52,6 +58,7 @@ export type IncomingOrder =
   | { readonly type: 'colo-message'; readonly message: ColoMessageName }
   /** Make memory that of the checkpoint that is here: reported as `applied`, also where the channel is lost meanwhile. */
   | { readonly type: 'load' }
+  | { readonly type: 'set-load-parameters'; readonly parameters: LoadParameters }
   | { readonly type: 'abort' }
 
 /** What the sending engine tells. */

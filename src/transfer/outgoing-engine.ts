@@ -21,6 +21,7 @@ import {
 } from '../wire/index.ts'
 import { BandwidthWindow } from './bandwidth-window.ts'
 import { BlockSection, BLOCK_RECORD_BYTES_MAX } from './block-section.ts'
+import { InlinePageThreads, type MakePageThreads } from './compression/page-threads.ts'
 import { CheckpointSender } from './colo/checkpoint-sender.ts'
 import { descriptionBytesOf, deviceBytesOf, written } from './device-bytes.ts'
 import { coloState, MACHINE_NAME, PREPARE_PING, type DeviceState } from './dialect.ts'
@@ -70,12 +71,15 @@ export interface OutgoingEngineOptions {
   readonly report: (news: OutgoingReport) => void
   /** Default {@link PageDispatch}. */
   readonly makeDispatch?: (options: PageDispatchOptions) => PageDispatch
+  /** Default: pages are compressed here. */
+  readonly makeThreads?: MakePageThreads
 }
 
 export class OutgoingEngine {
   readonly #memory: GuestMemory
   readonly #report: (news: OutgoingReport) => void
   readonly #makeDispatch: NonNullable<OutgoingEngineOptions['makeDispatch']>
+  readonly #makeThreads: MakePageThreads
   readonly #disks: readonly SharedGuestDisk[]
   readonly #queue: OutputQueue
   readonly #statistics = new RamStatistics()
@@ -101,8 +105,9 @@ export class OutgoingEngine {
   #expectedDowntimeMillis = 0
 
   constructor(options: OutgoingEngineOptions) {
-    const { memory, disks = [], report, makeDispatch = (given) => new PageDispatch(given) } = options
-    this.#makeDispatch = makeDispatch
+    const { memory, disks = [], report } = options
+    this.#makeDispatch = options.makeDispatch ?? ((parts) => new PageDispatch(parts))
+    this.#makeThreads = options.makeThreads ?? ((work, count) => new InlinePageThreads(work, count))
     this.#memory = memory
     this.#disks = disks
     this.#queue = new OutputQueue(disks.length === 0 ? BATCH_BYTES : BATCH_BYTES + BLOCK_RECORD_BYTES_MAX)
@@ -125,7 +130,7 @@ export class OutgoingEngine {
 
   /** Whether everything that was put together has been handed to the link: what is clean has then been written. */
   get isFlushed(): boolean {
-    return this.#queue.isEmpty
+    return this.#queue.isEmpty && (this.#dispatch?.pending ?? 0) === 0
   }
 
   /** Bytes handed to the link so far, framing and all. */
@@ -207,6 +212,7 @@ export class OutgoingEngine {
     this.#memory.stopLog()
     this.#releaseDisks()
     this.#returnPath.close()
+    this.#dispatch?.close()
   }
 
   #releaseDisks(): void {
@@ -288,6 +294,8 @@ export class OutgoingEngine {
       statistics: this.#statistics,
       methods,
       parameters,
+      makeThreads: this.#makeThreads,
+      hasRoom: () => this.#queue.room >= RESERVE_BYTES,
     })
     this.#memory.startLog()
     this.#scan.addAll()
@@ -345,6 +353,7 @@ export class OutgoingEngine {
   #iterate(nowMillis: number): Wait | undefined {
     this.#rollWindow(nowMillis)
     if (nowMillis >= this.#roundEndMillis || this.#remainingBytes === 0) {
+      if (!this.#settle()) return undefined
       if (this.#hasConverged(nowMillis)) return this.#converge(nowMillis)
       this.#roundEndMillis = nowMillis + ROUND_MILLIS
     }
@@ -355,7 +364,7 @@ export class OutgoingEngine {
     }
     this.#roundEndMillis = 0
     this.#block?.closePart()
-    this.#closeSection()
+    if (!this.#closeSection()) return undefined
     return this.#queue.isEmpty ? { kind: 'until', millis: this.#window.endMillis } : undefined
   }
 
@@ -374,8 +383,7 @@ export class OutgoingEngine {
 
   #converge(nowMillis: number): Wait | undefined {
     this.#block?.closePart()
-    this.#closeSection()
-    if (!this.#queue.isEmpty) return undefined
+    if (!this.#closeSection() || !this.#queue.isEmpty) return undefined
     this.#phase = 'converged'
     this.#reportProgress(nowMillis)
     this.#report({ type: 'outgoing.converged' })
@@ -389,8 +397,16 @@ export class OutgoingEngine {
     if (speed * 100 > ESTIMATE_BYTES_MIN) this.#expectedDowntimeMillis = Math.trunc(this.#remainingBytes / speed)
   }
 
-  #closeSection(): void {
+  /** Ends the part that is open; false while pages of it are still under way, for which there is no room. */
+  #closeSection(): boolean {
+    if (this.#dispatch?.settle() === false) return false
     if (this.#section.close()) this.#statistics.transferred += EOS_BYTES
+    return true
+  }
+
+  /** Nothing is under way, neither here nor where a part has ended at the destination; false: not yet. */
+  #settle(): boolean {
+    return !this.#methods.compress || this.#closeSection()
   }
 
   /** Adds chunks of disks to the batch, up to the allowance; true when none is left. They go before the memory, as in QEMU. */
@@ -402,7 +418,7 @@ export class OutgoingEngine {
       block.closePart()
       return true
     }
-    this.#closeSection()
+    if (!this.#closeSection()) return false
     const start = this.#queue.at
     if (!block.fill(isLast, () => this.#queue.at - start >= allowance)) return false
     // The guest stands still: nothing more can be written to them.
@@ -415,10 +431,7 @@ export class OutgoingEngine {
     this.#section.open(this.#phase === 'completing')
     const end = this.#statistics.transferred + allowance
     while (this.#queue.room >= RESERVE_BYTES && this.#statistics.transferred < end) {
-      if (!this.#scan.next()) {
-        this.#closeSection()
-        return true
-      }
+      if (!this.#scan.next()) return this.#closeSection()
       this.#dispatch?.send(this.#phase === 'completing')
     }
     return false

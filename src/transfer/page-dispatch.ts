@@ -3,7 +3,8 @@
  * reference of the semantics, 6.3, 6.5, 6.6). Zero pages first, whatever is on; deltas from the second round over memory on.
  */
 import type { TransferMethods, TransferParameters } from '../core/intent.ts'
-import type { GuestMemory } from '../memory/index.ts'
+import { PAGE_BYTES, type GuestMemory } from '../memory/index.ts'
+import { takeOne, type MakePageThreads, type PageThreads, type WorkedPage } from './compression/page-threads.ts'
 import type { PageRecords } from './page-encoder.ts'
 import type { PageScan } from './page-scan.ts'
 import type { RamSection } from './ram-section.ts'
@@ -19,6 +20,9 @@ export interface PageDispatchOptions {
   readonly section: RamSection
   readonly methods: TransferMethods
   readonly parameters: TransferParameters
+  readonly makeThreads: MakePageThreads
+  /** Whether there is room for more than the record that is being written. */
+  readonly hasRoom: () => boolean
   /** Default {@link Xbzrle}. */
   readonly makeXbzrle?: (options: XbzrleOptions) => Xbzrle
 }
@@ -27,22 +31,55 @@ export class PageDispatch {
   readonly #scan: PageScan
   readonly #encoder: PageRecords
   readonly #statistics: RamStatistics
+  readonly #memory: GuestMemory
+  readonly #hasRoom: () => boolean
   readonly #xbzrle: Xbzrle | undefined
+  readonly #threads: PageThreads | undefined
+  #parameters: TransferParameters
   #isLast = false
 
   constructor(options: PageDispatchOptions) {
     const { memory, scan, encoder, statistics, methods, parameters } = options
     const { makeXbzrle = (given) => new Xbzrle(given) } = options
+    this.#memory = memory
+    this.#hasRoom = options.hasRoom
+    this.#parameters = parameters
     this.#scan = scan
     this.#encoder = encoder
     this.#statistics = statistics
     if (methods.xbzrle)
       this.#xbzrle = makeXbzrle({ memory, statistics: statistics.xbzrle, cacheBytes: parameters.xbzrleCacheBytes })
+    if (methods.compress) this.#threads = options.makeThreads('deflate', parameters.compressThreads)
   }
 
   /** Takes effect with the next page. */
-  set parameters({ xbzrleCacheBytes }: TransferParameters) {
-    this.#xbzrle?.resize(xbzrleCacheBytes)
+  set parameters(parameters: TransferParameters) {
+    this.#parameters = parameters
+    this.#xbzrle?.resize(parameters.xbzrleCacheBytes)
+    this.#threads?.resize(parameters.compressThreads)
+  }
+
+  /** Pages that were taken from the scan and have not been written yet. */
+  get pending(): number {
+    return this.#threads?.pending ?? 0
+  }
+
+  /**
+   * Writes all that is pending, as far as there is room; true if nothing is left. A page that is under way must not be
+   * looked at again before (I18): so this comes in front of each sync and each end of a part.
+   */
+  settle(): boolean {
+    if (this.#threads === undefined) return true
+    while (this.#threads.pending > 0) {
+      if (!this.#hasRoom()) return false
+      takeOne(this.#threads, this.#write)
+    }
+    return true
+  }
+
+  /** Lets go of threads. */
+  close(): void {
+    this.#threads?.close()
   }
 
   /** What the destination has of a page, where this side keeps that for a pass to come; undefined where it does not. */
@@ -59,8 +96,28 @@ export class PageDispatch {
     if (this.#encoder.isZero(block, offset)) {
       xbzrle?.zeroed(block, offset, this.#statistics.syncs)
       this.#encoder.zero(block, offset)
-    } else if (xbzrle === undefined) this.#encoder.whole(block, offset)
-    else this.#sendAgain(xbzrle, block, offset, isLast)
+    } else if (xbzrle !== undefined) this.#sendAgain(xbzrle, block, offset, isLast)
+    else if (this.#threads === undefined) this.#encoder.whole(block, offset)
+    else this.#compress(this.#threads, block, offset)
+  }
+
+  #compress(threads: PageThreads, block: number, offset: number): void {
+    while (this.#hasRoom() && threads.take(this.#write, 1) > 0);
+    const { compressLevel, compressWaitThread } = this.#parameters
+    const { bytes } = this.#memory.blocks[block]!
+    while (!threads.give(block, offset, bytes, offset, PAGE_BYTES, compressLevel)) {
+      if (!compressWaitThread) {
+        this.#statistics.compression.busy++
+        return this.#encoder.whole(block, offset)
+      }
+      takeOne(threads, this.#write)
+    }
+  }
+
+  /** A page that does not become smaller goes as it was. */
+  readonly #write = ({ block, offset, input, output }: WorkedPage): void => {
+    if (output.length > 0 && output.length < PAGE_BYTES) this.#encoder.compressed(block, offset, output)
+    else this.#encoder.whole(block, offset, input, 0)
   }
 
   #sendAgain(xbzrle: Xbzrle, block: number, offset: number, isLast: boolean): void {

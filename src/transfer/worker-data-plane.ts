@@ -10,7 +10,7 @@ import type { GuestMemory } from '../memory/index.ts'
 import { DataPlane, type EngineHandle } from './data-plane.ts'
 import { noDisks, type EngineDisks } from './disk-loader.ts'
 import type { EngineJob } from './engine-thread.ts'
-import type { IncomingOrder, IncomingReport, OutgoingOrder, OutgoingReport } from './order.ts'
+import type { IncomingOrder, IncomingReport, Loading, OutgoingOrder, OutgoingReport } from './order.ts'
 import { Doorbell, startThread } from './worker-thread.ts'
 
 /** How long an engine may take to notice that it is to end, before its thread is ended with it. */
@@ -52,6 +52,7 @@ const make = Effect.gen(function* () {
     disks: EngineDisks,
     report: (news: News) => void,
     lost: (reason: string) => void,
+    loading?: Loading,
   ): Effect.Effect<EngineHandle<Order>, never, Scope.Scope> =>
     Effect.gen(function* () {
       const over = yield* Deferred.make<void>()
@@ -78,6 +79,7 @@ const make = Effect.gen(function* () {
         link: connection.shared ?? NO_LINK,
         doorbell: doorbell.buffer,
         port: port2,
+        ...(loading === undefined ? {} : { loading }),
       }
       thread.postMessage(job, [port2])
       const order = (given: Order | { readonly type: 'abort' }): void => {
@@ -105,9 +107,15 @@ const make = Effect.gen(function* () {
       start<OutgoingOrder, OutgoingReport>('outgoing', connection, memory, { disks }, report, (reason) =>
         report({ type: 'outgoing.failed', reason, side: 'source' }),
       ),
-    incoming: (connection, memory, report, disks = noDisks) =>
-      start<IncomingOrder, IncomingReport>('incoming', connection, memory, disks, report, (reason) =>
-        report({ type: 'incoming.failed', reason, side: 'destination' }),
+    incoming: (connection, memory, report, loading, disks = noDisks) =>
+      start<IncomingOrder, IncomingReport>(
+        'incoming',
+        connection,
+        memory,
+        disks,
+        report,
+        (reason) => report({ type: 'incoming.failed', reason, side: 'destination' }),
+        loading,
       ),
   })
 })
