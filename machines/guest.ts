@@ -75,7 +75,12 @@ export const guestRegion = (options: GuestOptions = {}) => {
           'guest.shutdown': { target: 'shutdown', actions: ['stopGuest', 'emitStop'] },
           'guest.suspended': 'suspended',
           'guest.io-error': { target: 'io-error', actions: ['stopGuest', 'emitStop'] },
+          'vm.lose': { target: 'internal-error', actions: ['stopGuest', 'emitStop'] },
         },
+      },
+      'internal-error': {
+        description: 'A part of its memory will never come: it ran here in postcopy, and does not run again.',
+        meta: source('internal-error'),
       },
       'save-vm': {
         description: 'Stopped for xen-save-devices-state, as long as it takes to read the devices; then it runs on.',

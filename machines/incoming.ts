@@ -123,7 +123,12 @@ export const incomingRegion = (options: IncomingOptions = {}) => {
             on: {
               'incoming.ended': { target: '#incoming-completed', actions: 'acknowledge' },
               // Before that there is no guest here that could be kept waiting for its pages.
-              ...(variant.recent ? { 'incoming.lost': '#incoming-postcopy-paused' } : {}),
+              ...(variant.recent
+                ? {
+                    'incoming.lost': '#incoming-postcopy-paused',
+                    'migrate-pause': { actions: { type: 'breakChannel', params: { side: 'incoming' } } },
+                  }
+                : {}),
             },
           },
         },
@@ -139,10 +144,22 @@ export const incomingRegion = (options: IncomingOptions = {}) => {
               id: 'incoming-postcopy-paused',
               description: 'The channel broke in postcopy; the guest runs until it misses a page.',
               meta: source('MigrationStatus.postcopy-paused; since 3.0'),
-              entry: { type: 'emitMigration', params: { status: 'postcopy-paused' } },
+              entry: [
+                { type: 'closeChannel', params: { side: 'incoming' } },
+                { type: 'emitMigration', params: { status: 'postcopy-paused' } },
+              ],
+              initial: 'broken',
+              states: {
+                broken: { description: 'No channel stands, and none is waited for.' },
+                listening: {
+                  description: 'Waits for the source at a place that the manager has named, the last one.',
+                  on: { 'incoming.listen-failed': 'broken' },
+                },
+              },
               on: {
                 'migrate-recover': {
-                  actions: [{ type: 'emitMigration', params: { status: 'setup', unconditional: true } }, 'listen'],
+                  target: '.listening',
+                  actions: [{ type: 'emitMigration', params: { status: 'setup', unconditional: true } }, 'listenAgain'],
                 },
                 'incoming.recovering': '#incoming-postcopy-recover',
                 'incoming.failed': '#incoming-failed',
@@ -152,7 +169,7 @@ export const incomingRegion = (options: IncomingOptions = {}) => {
               id: 'incoming-postcopy-recover',
               description: 'A new channel stands; both sides agree on what has arrived.',
               meta: source('MigrationStatus.postcopy-recover; since 3.0'),
-              entry: { type: 'emitMigration', params: { status: 'postcopy-recover' } },
+              entry: [{ type: 'emitMigration', params: { status: 'postcopy-recover' } }, 'resumeLoad'],
               on: {
                 // The channel may have broken before the guest was free to run, and so before the images were taken.
                 'incoming.recovered': { target: '#incoming-postcopy-active.running', actions: synchronise.acquire },
@@ -185,7 +202,7 @@ export const incomingRegion = (options: IncomingOptions = {}) => {
         id: 'incoming-failed',
         description: 'The load failed: this process can never run the guest. QEMU exits with status 1 here.',
         meta: source('MigrationStatus.failed; process_incoming_migration_co'),
-        entry: [{ type: 'emitMigration', params: { status: 'failed' } }, 'reject'],
+        entry: [{ type: 'emitMigration', params: { status: 'failed' } }, 'reject', synchronise.lose],
       },
     },
   })

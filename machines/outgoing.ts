@@ -94,6 +94,15 @@ export const outgoingRegion = (options: ChartOptions = {}) => {
   const latchesPostcopy = {
     'migrate-start-postcopy': { guard: 'postcopy' as const, actions: remember.postcopyStart },
   }
+  const startsPostcopy = {
+    'migrate-start-postcopy': {
+      guard: 'postcopy' as const,
+      actions: [remember.postcopyStart, 'startPostcopy' as const],
+    },
+  }
+  // The guest runs at the destination, or may: 7.2 waits until the channel is mended, before that all was lost.
+  const hasLeft = variant.recent ? '#postcopy-paused' : '#failed.abandoned'
+  const cancelsTooLate = variant.has('q7') ? { migrate_cancel: '#cancelling.abandoned' as const } : {}
   const h22 = variant.has('h22')
     ? { migrate: { target: '#setup', guard: 'migrateAllowedWhileLeft' as const, actions: remember.newRun } }
     : {}
@@ -135,6 +144,7 @@ export const outgoingRegion = (options: ChartOptions = {}) => {
               'outgoing.setup-done': '#active',
               'outgoing.failed': failsAndReturns,
               ...(variant.recent ? { 'outgoing.unplug-wait': '#wait-unplug' } : {}),
+              ...startsPostcopy,
             },
           },
         },
@@ -159,6 +169,7 @@ export const outgoingRegion = (options: ChartOptions = {}) => {
               ],
               'outgoing.failed': failsAndReturns,
               migrate_cancel: '#cancelling.ending',
+              ...startsPostcopy,
             },
           },
           stopping: {
@@ -191,7 +202,7 @@ export const outgoingRegion = (options: ChartOptions = {}) => {
           postcopy: {
             description: 'On the way to postcopy.',
             on: {
-              'migrate-continue': '#postcopy-active.releasing',
+              'migrate-continue': '#postcopy-active.packaging',
               migrate_cancel: variant.has('h3') ? '#cancelling.abandoned' : '#cancelling.ending',
             },
           },
@@ -222,7 +233,7 @@ export const outgoingRegion = (options: ChartOptions = {}) => {
 
       'postcopy-active': {
         id: 'postcopy-active',
-        description: 'The destination runs, or is about to; what it misses is sent on request and in the background.',
+        description: 'The guest moves over before its memory: what it misses is sent on request and in the background.',
         meta: source('postcopy-active', 'since 2.5, edges active -> and pre-switchover -> postcopy-active'),
         entry: { type: 'emitMigration', params: { status: 'postcopy-active' } },
         initial: 'stopping',
@@ -230,33 +241,53 @@ export const outgoingRegion = (options: ChartOptions = {}) => {
           stopping: {
             description: 'The status is published before the guest is stopped (with a pause it was stopped before).',
             entry: synchronise.finishMigrate,
-            on: { 'vm.finish-migrate': 'releasing' },
+            on: { 'vm.finish-migrate': 'packaging' },
+          },
+          packaging: {
+            description:
+              'What the destination has to forget and the devices are sent; waiting until it has loaded them. It must not run ' +
+              'yet, so a failure gives the guest back.',
+            entry: 'sendPackage',
+            on: { 'outgoing.prepared': 'releasing', 'outgoing.failed': failsAndReturns },
           },
           releasing: {
             description: 'The images are released, so that the destination can take them.',
             entry: [synchronise.release, synchronise.outgoingProceeds],
-            on: { 'outgoing.proceed': 'packaging' },
+            on: { 'outgoing.proceed': 'committing' },
           },
-          packaging: {
-            description:
-              'Discards and the package of devices are being sent: the destination may run from here on, as nobody here can ' +
-              'tell which byte was the last that it needed. A cancel comes too late.',
-            entry: 'sendPackage',
+          committing: {
+            description: 'The leave to run is sent: the destination may run from here on, and what it misses follows.',
+            entry: 'commit',
             on: {
               'outgoing.package-sent': 'running',
-              'outgoing.failed': variant.has('h26') ? '#failed.ending' : '#failed.abandoned',
+              'outgoing.loaded': '#completed',
+              'outgoing.failed': variant.has('h26') ? '#failed.ending' : 'inquiring',
+              ...cancelsTooLate,
+            },
+          },
+          inquiring: {
+            description: 'The channel was lost with the leave to run: only the destination knows whether it has it.',
+            entry: 'inquire',
+            on: {
+              'outgoing.outcome-running': hasLeft,
+              'outgoing.outcome-not-running': failsAndReturns,
+              'outgoing.outcome-unknown': hasLeft,
+              ...cancelsTooLate,
             },
           },
           running: {
-            description: 'The package is out: only the destination may run.',
+            description: 'The guest is free to run at the destination: only there.',
             on: {
               'outgoing.loaded': '#completed',
-              'outgoing.failed': variant.recent
-                ? '#postcopy-paused'
-                : variant.has('h26')
-                  ? '#failed.ending'
-                  : '#failed.abandoned',
-              ...(variant.has('q7') ? { migrate_cancel: '#cancelling.abandoned' } : {}),
+              'outgoing.failed': variant.has('h26') && !variant.recent ? '#failed.ending' : hasLeft,
+              ...(variant.recent
+                ? {
+                    'migrate-pause': {
+                      actions: { type: 'breakChannel' as const, params: { side: 'outgoing' as const } },
+                    },
+                  }
+                : {}),
+              ...cancelsTooLate,
             },
           },
         },
@@ -273,23 +304,34 @@ export const outgoingRegion = (options: ChartOptions = {}) => {
                 'outgoing.setup-done': '#active',
                 'outgoing.failed': failsAndReturns,
                 migrate_cancel: '#cancelling.ending',
+                ...startsPostcopy,
               },
             },
             'postcopy-paused': {
               id: 'postcopy-paused',
               description: 'The channel broke in postcopy; migrate with resume can mend it.',
               meta: source('postcopy-paused', 'since 3.0'),
-              entry: { type: 'emitMigration', params: { status: 'postcopy-paused' } },
-              on: {
-                'migrate-resume': '#postcopy-recover',
-                ...(variant.has('h2') ? { migrate_cancel: '#cancelling.stuck' } : {}),
+              // The broken channel is let go first: what is opened next may bear the number of what is closed.
+              entry: [
+                { type: 'closeChannel', params: { side: 'outgoing' } },
+                { type: 'emitMigration', params: { status: 'postcopy-paused' } },
+              ],
+              initial: 'broken',
+              states: {
+                broken: { description: 'No channel stands.', on: { 'migrate-resume': 'connecting' } },
+                connecting: {
+                  description: 'A new channel is being opened; the manager has its answer already.',
+                  entry: 'reopenChannel',
+                  on: { 'outgoing.connected': '#postcopy-recover', 'outgoing.connect-failed': 'broken' },
+                },
               },
+              on: variant.has('h2') ? { migrate_cancel: '#cancelling.stuck' } : {},
             },
             'postcopy-recover': {
               id: 'postcopy-recover',
               description: 'A new channel stands; both sides agree on what has arrived.',
               meta: source('postcopy-recover', 'since 3.0'),
-              entry: { type: 'emitMigration', params: { status: 'postcopy-recover' } },
+              entry: [{ type: 'emitMigration', params: { status: 'postcopy-recover' } }, 'resume'],
               on: {
                 'outgoing.resumed': '#postcopy-active.running',
                 'outgoing.failed': '#postcopy-paused',

@@ -31,14 +31,29 @@ export const pairMessages = {
     text: 'everything but the end mark is sent: is it loaded?',
     facts: ['incoming.prepared'],
   },
+  /** Discards and devices, and the PING behind them. */
   package: {
     direction: 'to-destination',
-    text: 'the devices, and leave to run without the rest of the memory',
-    facts: ['incoming.discarding', 'incoming.listening', 'incoming.running', 'incoming.start'],
+    text: 'what to forget, and the devices: are they loaded?',
+    facts: ['incoming.discarding', 'incoming.listening'],
+  },
+  /** POSTCOPY_RUN, and the PING behind it. A QEMU gets it in the package: the loop that reads the rest would end at it. */
+  run: {
+    direction: 'to-destination',
+    text: 'leave to run without the rest of the memory',
+    facts: ['incoming.running', 'incoming.start'],
+  },
+  /** RECV_BITMAP and RESUME, on a new channel (7.2). */
+  resume: {
+    direction: 'to-destination',
+    text: 'what has arrived? go on with the rest',
+    facts: ['incoming.recovered'],
   },
   'end mark': { direction: 'to-destination', text: 'the guest is yours', facts: ['incoming.ended'] },
   /** The PONG. */
-  loaded: { direction: 'to-source', text: 'everything but the end mark is loaded', facts: ['outgoing.prepared'] },
+  loaded: { direction: 'to-source', text: 'what was asked about is loaded', facts: ['outgoing.prepared'] },
+  /** The PONG to the PING behind the leave to run. */
+  'has leave': { direction: 'to-source', text: 'the guest is free to run here', facts: ['outgoing.package-sent'] },
   /** SHUT 0. */
   'runs here': { direction: 'to-source', text: 'the guest runs here', facts: ['outgoing.loaded'] },
   /** SHUT 1. */

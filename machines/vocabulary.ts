@@ -13,6 +13,9 @@ export type StoppableRunState =
 /** Run states in which a stopped guest can leave the source, and so arrive: the destination takes over the source's. */
 export type StoppedRunState = Exclude<StoppableRunState, 'running'>
 
+/** Whose channel it is: a process may send one guest and receive another in the course of its life. */
+export type MigrationSide = 'outgoing' | 'incoming'
+
 /** What the charts remember beside their states. Every member has a finite domain, so that a chart can be explored. */
 export interface ChartContext {
   /** Capability `pause-before-switchover`. */
@@ -43,6 +46,7 @@ export type CommandEvent =
   | { readonly type: 'migrate-continue' }
   | { readonly type: 'migrate-start-postcopy' }
   | { readonly type: 'migrate-recover' }
+  | { readonly type: 'migrate-pause' }
   | { readonly type: 'migrate-resume' }
   | {
       readonly type: 'migrate-set-capabilities'
@@ -81,11 +85,11 @@ export type OutgoingFact =
   | { readonly type: 'outgoing.postcopy' }
   /** Memory and devices have been handed to the channel; nothing is committed yet. */
   | { readonly type: 'outgoing.flushed' }
-  /** The destination has loaded all that was sent and waits for the end mark. */
+  /** The destination has loaded all that was sent and waits for the end mark, or in postcopy for the leave to run. */
   | { readonly type: 'outgoing.prepared' }
   /** The end mark has been handed to a channel that cannot answer. */
   | { readonly type: 'outgoing.committed' }
-  /** The postcopy package is on its way: from here the destination may run. */
+  /** The destination has taken the leave to run that comes with, or behind, the postcopy package. */
   | { readonly type: 'outgoing.package-sent' }
   /** The destination says that it has taken over. */
   | { readonly type: 'outgoing.loaded' }
@@ -201,6 +205,8 @@ export type SynchronisationEvent =
   | { readonly type: 'vm.colo-resume' }
   /** failover -> guest: the secondary's guest is the one guest now. */
   | { readonly type: 'vm.take-over' }
+  /** incoming -> guest: the rest of it will never come. */
+  | { readonly type: 'vm.lose' }
   /** incoming -> guest: all of it is here. */
   | { readonly type: 'vm.arrive'; readonly running: boolean; readonly stopped?: StoppedRunState }
   /** outgoing, guest -> images: hand the images over. */
@@ -367,16 +373,23 @@ export const chart = setup({
     beginSetup: () => {},
     iterate: () => {},
     completePrecopy: () => {},
+    startPostcopy: () => {},
     sendPackage: () => {},
     commit: () => {},
     inquire: () => {},
     teardown: () => {},
+    reopenChannel: () => {},
+    resume: () => {},
     /** Intents of the receiving side. */
     listen: () => {},
     load: () => {},
     acknowledge: () => {},
     reject: () => {},
+    listenAgain: () => {},
+    resumeLoad: () => {},
     /** Intents of both. */
+    breakChannel: (_machine, _params: { readonly side: MigrationSide }) => {},
+    closeChannel: (_machine, _params: { readonly side: MigrationSide }) => {},
     stopGuest: () => {},
     startGuest: () => {},
     releaseImages: () => {},
@@ -438,6 +451,7 @@ export const synchronise = {
   postmigrate: chart.raise({ type: 'vm.postmigrate' }),
   coloStop: chart.raise({ type: 'vm.colo-stop' }),
   coloResume: chart.raise({ type: 'vm.colo-resume' }),
+  lose: chart.raise({ type: 'vm.lose' }),
   arrive: chart.raise(({ event }) => {
     const stopped = stoppedAs(event)
     const running = 'running' in event && event.running

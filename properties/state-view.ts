@@ -19,10 +19,10 @@ export const isColoAtRest = (state: CoreState): boolean =>
   !['require', 'active', 'relaunch'].includes(failoverStatus(state)) &&
   (isColoBroken(state) || ['running', 'waiting'].includes(pathOf(state, 'colo')[2] ?? ''))
 
-/** The end mark, or the postcopy package, is being handed over: the destination may run. */
+/** The end mark, or in postcopy the leave to run, is being handed over: the destination may run. */
 export const isCommitted = (state: CoreState): boolean => {
   const [status = '', phase = ''] = pathOf(state, 'outgoing')
-  if (status === 'postcopy-active') return phase !== 'stopping'
+  if (status === 'postcopy-active' && phase === 'running') return true
   return ['completed', 'postcopy-paused', 'postcopy-recover'].includes(status) || committed.has(phase)
 }
 

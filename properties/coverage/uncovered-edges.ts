@@ -104,11 +104,6 @@ export const uncoveredEdges: readonly UncoveredEdges[] = [
     because: 'no world of cores replicates disks in lock-step, or takes over in that moment',
     rare: true,
   },
-  {
-    profiles: ['7.2'],
-    edges: ['outgoing: postcopy-recover --migrate_cancel--> cancelling.stuck'],
-    because: 'the core does not resume a postcopy, and no QEMU was met in postcopy-recover by a cancel',
-  },
 ]
 
 /** The reason why nothing takes an edge, if there is one. */

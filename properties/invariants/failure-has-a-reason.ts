@@ -21,8 +21,9 @@ export const failureHasAReason: Property = {
       )
         found.push(`the pair of ${party} came apart without a reason at ${atMillis} ms`)
       const sameRun = before.outgoingNumber === after.outgoingNumber
-      // More may be learnt of a failure; the first cause stays in front.
-      if (sameRun && after.outgoing?.error?.startsWith(before.outgoing?.error ?? '') === false)
+      // More may be learnt of a failure; the first cause stays in front. What keeps a broken postcopy broken is news.
+      const canBeMended = ['postcopy-paused', 'postcopy-recover'].includes(outgoingStatus(before))
+      if (sameRun && !canBeMended && after.outgoing?.error?.startsWith(before.outgoing?.error ?? '') === false)
         found.push(`${party} gave up "${before.outgoing?.error}" for "${after.outgoing?.error}" at ${atMillis} ms`)
     }
     for (const { party, state, query } of observation.end.parties) {

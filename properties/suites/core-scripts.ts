@@ -79,6 +79,72 @@ const switchovers: readonly CoreScript[] = (
   },
 ])
 
+const inPostcopy = { ...postcopy, profile: '7.2' } as const
+const recover: CoreAction = {
+  do: 'command',
+  to: 'destination',
+  call: { name: 'migrate-recover', arguments: { uri: 'tcp:destination-1:4444' } },
+}
+const resume = source('migrate', { uri: 'tcp:destination-1:4444', resume: true })
+const settles = [next, next, next]
+const paused72 = [migrate, until('postcopy-active.running'), dropped, until('postcopy-paused.broken'), ...settles]
+
+/** A channel that breaks with the leave to run; and in 7.2 one that breaks behind it, and what mends it. */
+const brokenPostcopies: readonly CoreScript[] = [
+  ...(['2.11', '7.2'] as const).flatMap((profile): readonly CoreScript[] => {
+    const plan = { ...postcopy, profile }
+    const leaves = [migrate, until('postcopy-active.committing')]
+    return [
+      { name: `postcopy, ${profile}, cut behind the leave to run`, plan, actions: [...leaves, delivered] },
+      { name: `postcopy, ${profile}, cut with the leave to run`, plan, actions: [...leaves, dropped] },
+      {
+        name: `postcopy, ${profile}, cut with the leave to run, nobody answers`,
+        plan,
+        actions: [...leaves, dropped, { do: 'refuse', on: true }],
+      },
+      {
+        name: `postcopy, ${profile}, cut behind the leave to run, the guest here, and asked`,
+        plan,
+        actions: [...leaves, next, next, next, dropped],
+      },
+      { name: `cancelled with the leave to run, ${profile}`, plan, actions: [...leaves, cancel] },
+      { name: `cancelled while it is asked for, ${profile}`, plan, actions: [...leaves, dropped, next, cancel] },
+    ]
+  }),
+  { name: 'a broken postcopy is resumed', plan: inPostcopy, actions: [...paused72, recover, ...settles, resume] },
+  { name: 'a broken postcopy, nobody to resume it with', plan: inPostcopy, actions: [...paused72, resume] },
+  {
+    name: 'a broken postcopy is cut again',
+    plan: inPostcopy,
+    actions: [
+      ...paused72,
+      recover,
+      ...settles,
+      resume,
+      until('postcopy-recover'),
+      dropped,
+      ...settles,
+      recover,
+      ...settles,
+      resume,
+    ],
+  },
+  {
+    name: 'a postcopy is paused by its operator, and resumed',
+    plan: inPostcopy,
+    actions: [
+      migrate,
+      until('postcopy-active.running'),
+      source('migrate-pause'),
+      ...settles,
+      recover,
+      ...settles,
+      resume,
+    ],
+  },
+  { name: 'a cancel of a broken postcopy', plan: inPostcopy, actions: [...paused72, cancel] },
+]
+
 /** See the head of this file. */
 export const coreScripts: readonly CoreScript[] = [
   ...stoppedGuests,
@@ -190,13 +256,14 @@ export const coreScripts: readonly CoreScript[] = [
   {
     name: 'postcopy, cut when the guest runs there',
     plan: postcopy,
-    actions: [migrate, until('postcopy-active.running'), next, next, next, dropped],
+    actions: [migrate, until('postcopy-active.running'), dropped],
   },
   {
     name: 'cancelled in postcopy',
     plan: postcopy,
-    actions: [migrate, until('postcopy-active.running'), next, next, cancel],
+    actions: [migrate, until('postcopy-active.running'), cancel],
   },
+  ...brokenPostcopies,
   {
     name: 'capabilities that exclude each other',
     plan: defaultCorePlan,

@@ -283,7 +283,18 @@ export class CoreWorld {
         })
       case 'save-devices':
         return this.#expectFact(member, { type: 'devices.saved', run: intent.run })
+      case 'listen-again':
+        member.listening = false
+        return this.#expect(member, 'incoming.bound', () => {
+          member.listening = true
+          member.taken = false
+          this.#deliver(member, { type: 'incoming.bound', uri: member.uri, run: intent.run })
+        })
+      case 'break-channel':
+        return this.#pause(party)
       case 'load':
+      case 'resume-load':
+      case 'close-channel':
       case 'reset-guest':
       case 'throttle-guest':
       case 'close-descriptor':
@@ -377,7 +388,11 @@ export class CoreWorld {
         this.#hangUp(channel)
         return this.#expectFact(member, { type: 'outgoing.ended', run })
       case 'send-package':
-        return this.#expectFact(member, { type: 'outgoing.package-sent', run }, channel, () => this.#unpack(channel))
+        return this.#sendPackage(run, channel)
+      case 'reopen-channel':
+        return this.#expect(member, 'connect again', () => this.#connectAgain(member, intent.uri, run))
+      case 'resume':
+        return this.#resume(member, run, channel)
       default:
         return
     }
@@ -433,6 +448,7 @@ export class CoreWorld {
       this.#expectFact(member, { type: 'outgoing.failed', reason: 'the channel is broken', side: 'channel', run })
       return
     }
+    if (outgoingStatus(member.state) === 'postcopy-active') return this.#leave(member, run, channel)
     const { destination } = channel
     const { before } = member.state.chart.context
     const recorded = before === 'running' ? { running: true } : { running: false, stopped: before }
@@ -441,16 +457,65 @@ export class CoreWorld {
   }
 
   /** The postcopy package has arrived, or is about to. */
-  #unpack(channel: Channel | undefined): void {
+  #sendPackage(run: number, channel: Channel | undefined): void {
     if (channel === undefined) return
     const { destination } = channel
-    const run = destination.arrival
-    const running = this.member(channel.source)?.state.chart.context.before === 'running'
-    this.#expectFact(destination, { type: 'incoming.listening', run }, channel)
-    this.#expectFact(destination, { type: 'incoming.running', run }, channel, () =>
-      this.#expectFact(destination, { type: 'incoming.start', running, run }),
+    this.#expectFact(destination, { type: 'incoming.listening', run: destination.arrival }, channel, () => {
+      const source = this.member(channel.source)
+      if (source !== undefined && incomingStatus(destination.state) === 'postcopy-active')
+        this.#expectFact(source, { type: 'outgoing.prepared', run }, channel)
+    })
+  }
+
+  /** The leave to run, and behind it what is missing. */
+  #leave(member: Member, run: number, channel: Channel): void {
+    const { destination } = channel
+    const { arrival } = destination
+    const running = member.state.chart.context.before === 'running'
+    this.#expectFact(destination, { type: 'incoming.running', run: arrival }, channel, () => {
+      this.#expectFact(destination, { type: 'incoming.start', running, run: arrival })
+      if (incomingStatus(destination.state) === 'postcopy-active')
+        this.#expectFact(member, { type: 'outgoing.package-sent', run }, channel)
+    })
+    this.#expectFact(destination, { type: 'incoming.ended', running, run: arrival }, channel)
+  }
+
+  #connectAgain(member: Member, uri: string, run: number): void {
+    const there = this.#members.find((each) => each.uri === uri && each.listening && !each.taken && !each.crashed)
+    if (pathOf(member.state, 'outgoing').join('.') !== 'postcopy-paused.connecting') return
+    if (there === undefined || this.#refusing || incomingStatus(there.state) !== 'postcopy-paused')
+      return this.#deliver(member, {
+        type: 'outgoing.connect-failed',
+        reason: 'Connection refused',
+        side: 'channel',
+        run,
+      })
+    there.taken = true
+    const channel: Channel = { run, source: member.party, destination: there, alive: true }
+    this.#channel = channel
+    this.#lastChannel = channel
+    this.#expectFact(there, { type: 'incoming.recovering', run: there.arrival }, channel)
+    this.#deliver(member, { type: 'outgoing.connected', returnPath: true, run })
+  }
+
+  /** Both sides agree on what has arrived, and the rest follows. */
+  #resume(member: Member, run: number, channel: Channel | undefined): void {
+    if (channel === undefined) return
+    const { destination } = channel
+    const { arrival } = destination
+    const running = member.state.chart.context.before === 'running'
+    this.#expectFact(destination, { type: 'incoming.recovered', run: arrival }, channel, () =>
+      this.#expectFact(member, { type: 'outgoing.resumed', run }, channel, () =>
+        this.#expectFact(destination, { type: 'incoming.ended', running, run: arrival }, channel),
+      ),
     )
-    this.#expectFact(destination, { type: 'incoming.ended', running, run }, channel)
+  }
+
+  /** migrate-pause: what this side has sent arrives, and nothing that was sent to it. */
+  #pause(party: Party): void {
+    const channel = this.#channel
+    if (channel?.alive !== true) return
+    this.#break(channel, channel.source === party ? 'delivered' : 'dropped', true)
   }
 
   #answerSource(member: Member, word: 'acknowledge' | 'reject'): void {
@@ -481,10 +546,11 @@ export class CoreWorld {
           : { type: 'outgoing.outcome-unknown', reason: 'the destination cannot be asked', run },
       )
     }
-    if (incomingStatus(destination.state) === 'active') this.#lose(destination)
+    const at = pathOf(destination.state, 'incoming').join('.')
+    if (at.startsWith('active.') || at === 'postcopy-active.listening') this.#lose(destination)
     return this.#deliver(
       member,
-      incomingStatus(destination.state) === 'completed'
+      incomingStatus(destination.state) === 'completed' || pathOf(destination.state, 'images')[0] === 'held'
         ? { type: 'outgoing.outcome-running', run }
         : { type: 'outgoing.outcome-not-running', reason: 'the destination says that it does not run the guest', run },
     )
@@ -512,7 +578,10 @@ export class CoreWorld {
     const lose = (): void => {
       if (this.#agenda.has((each) => each.channel === channel && each.to === destination.party))
         return this.#expect(destination, 'end of the stream', lose)
-      if (['active', 'postcopy-active', 'colo'].includes(incomingStatus(destination.state))) this.#lose(destination)
+      // Unless it has a new one already.
+      const isCurrent = this.#channel === undefined || this.#channel === channel
+      const reads = ['active', 'postcopy-active', 'postcopy-recover', 'colo']
+      if (isCurrent && reads.includes(incomingStatus(destination.state))) this.#lose(destination)
     }
     this.#expect(destination, 'end of the stream', lose)
   }

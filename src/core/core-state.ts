@@ -67,6 +67,13 @@ export type PendingReply =
       readonly run: number
       readonly before: number
     }
+  /** `uri` is where it waited before, to go back to if the listener fails. */
+  | {
+      readonly ticket: number
+      readonly command: 'migrate-recover'
+      readonly run: number
+      readonly uri: string
+    }
   | {
       readonly ticket: number
       readonly command: 'xen-save-devices-state'

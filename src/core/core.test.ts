@@ -156,25 +156,151 @@ t.test('a guest the user stopped during the switchover stays stopped after a can
   t.equal(runState(bench.state), 'paused')
 })
 
-t.test('postcopy: the images are released before the package, and from there on a cancel comes too late', async (t) => {
-  for (const profile of ['2.11', '7.2'] as const) {
-    const bench = new Bench({ profile })
-    bench.command('migrate-set-capabilities', { capabilities: [{ capability: 'postcopy-ram', state: true }] })
-    bench.activate()
-    bench.command('migrate-start-postcopy')
+/** A source whose postcopy has come as far as to the package. */
+const packaging = (profile: '2.11' | '7.2') => {
+  const bench = new Bench({ profile })
+  const on = ['events', 'postcopy-ram'].map((capability) => ({ capability, state: true }))
+  bench.command('migrate-set-capabilities', { capabilities: on })
+  bench.activate()
+  return bench
+}
+
+for (const profile of ['2.11', '7.2'] as const) {
+  t.test(`postcopy, ${profile}: the guest may run there only when its devices are loaded there`, async (t) => {
+    const bench = packaging(profile)
+    t.strictSame(brief(bench.command('migrate-start-postcopy')), ['start-postcopy', 'reply'])
     t.strictSame(brief(bench.fact({ type: 'outgoing.postcopy' })), [
       'MIGRATION postcopy-active',
       'stop-guest',
       'STOP',
-      'release-images',
       'send-package',
     ])
     t.match(brief(bench.command('migrate_cancel')), [/cannot cancel/])
-    bench.fact({ type: 'outgoing.failed', reason: 'gone', side: 'channel' })
+    t.strictSame(brief(bench.fact({ type: 'outgoing.prepared' })), ['release-images', 'commit'])
+    t.match(brief(bench.command('migrate_cancel')), [/cannot cancel/])
+    t.strictSame(brief(bench.fact({ type: 'outgoing.package-sent' })), [])
+    t.match(brief(bench.command('migrate_cancel')), [/cannot cancel/])
+    t.strictSame(brief(bench.fact({ type: 'outgoing.loaded' })), ['MIGRATION completed', 'teardown'])
     bench.fact({ type: 'outgoing.ended' })
-    t.equal(outgoingStatus(bench.state), 'failed')
-    t.equal(runState(bench.state), 'postmigrate', 'the destination may run it: nobody here starts it by himself')
-  }
+    t.equal(runState(bench.state), 'postmigrate')
+  })
+
+  t.test(`postcopy, ${profile}: a failure before that gives the guest back`, async (t) => {
+    const bench = packaging(profile)
+    bench.command('migrate-start-postcopy')
+    bench.fact({ type: 'outgoing.postcopy' })
+    t.strictSame(brief(bench.fact({ type: 'outgoing.failed', reason: 'gone', side: 'channel' })), [
+      'MIGRATION failed',
+      'teardown',
+    ])
+    t.strictSame(brief(bench.fact({ type: 'outgoing.ended' })), ['start-guest', 'RESUME'])
+  })
+
+  t.test(`postcopy, ${profile}: a channel lost with the leave to run, the destination’s word decides`, async (t) => {
+    const doubt = () => {
+      const bench = packaging(profile)
+      bench.command('migrate-start-postcopy')
+      bench.fact({ type: 'outgoing.postcopy' })
+      bench.fact({ type: 'outgoing.prepared' })
+      t.strictSame(brief(bench.fact({ type: 'outgoing.failed', reason: 'gone', side: 'channel' })), ['inquire'])
+      return bench
+    }
+    const dead = doubt()
+    dead.fact({ type: 'outgoing.outcome-not-running', reason: 'it has given up' })
+    t.strictSame(brief(dead.fact({ type: 'outgoing.ended' })), ['acquire-images', 'start-guest', 'RESUME'])
+    for (const outcome of [
+      { type: 'outgoing.outcome-running' },
+      { type: 'outgoing.outcome-unknown', reason: 'nobody answers' },
+    ] as const) {
+      const left = doubt()
+      left.fact(outcome)
+      if (profile === '2.11') left.fact({ type: 'outgoing.ended' })
+      t.equal(outgoingStatus(left.state), profile === '7.2' ? 'postcopy-paused' : 'failed')
+      t.equal(runState(left.state), profile === '7.2' ? 'finish-migrate' : 'postmigrate', 'nobody starts it here')
+    }
+  })
+}
+
+t.test('postcopy that was asked for before there is an engine begins with it', async (t) => {
+  const bench = new Bench()
+  const on = ['postcopy-ram', 'release-ram'].map((capability) => ({ capability, state: true }))
+  bench.command('migrate-set-capabilities', { capabilities: on })
+  bench.command('migrate', { uri: 'tcp:h:1' })
+  t.strictSame(brief(bench.command('migrate-start-postcopy')), ['reply'])
+  t.match(bench.fact({ type: 'outgoing.connected', returnPath: true }), [
+    { intent: { type: 'begin-setup', postcopy: { isStarted: true, releasesRam: true } } },
+  ])
+})
+
+t.test('a postcopy that breaks is paused, and resumed on another channel with the same figures', async (t) => {
+  const bench = packaging('7.2')
+  bench.command('migrate-start-postcopy')
+  bench.fact({ type: 'outgoing.postcopy' })
+  bench.fact({ type: 'outgoing.prepared' })
+  bench.fact({ type: 'outgoing.package-sent' })
+  t.strictSame(brief(bench.command('migrate-pause')), ['break-channel', 'reply'])
+  t.strictSame(brief(bench.fact({ type: 'outgoing.failed', reason: 'broken', side: 'channel' })), [
+    'close-channel',
+    'MIGRATION postcopy-paused',
+  ])
+  t.match(bench.query(), { status: 'postcopy-paused', 'error-desc': /broken/ })
+  t.match(brief(bench.command('migrate', { uri: 'tcp:h:1' })), [/migration process in progress/])
+  const resumes = () => bench.command('migrate', { uri: 'tcp:h:2', resume: true })
+  t.strictSame(brief(resumes()), ['reopen-channel', 'reply'])
+  t.match(brief(resumes()), [/migration process in progress/], 'once at a time')
+  t.strictSame(brief(bench.fact({ type: 'outgoing.connect-failed', reason: 'refused', side: 'channel' })), [])
+  t.match(bench.query(), { status: 'postcopy-paused', 'error-desc': /refused/ })
+  resumes()
+  t.strictSame(brief(bench.fact({ type: 'outgoing.connected', returnPath: true })), [
+    'MIGRATION postcopy-recover',
+    'resume',
+  ])
+  t.strictSame(brief(bench.fact({ type: 'outgoing.failed', reason: 'again', side: 'channel' })), [
+    'close-channel',
+    'MIGRATION postcopy-paused',
+  ])
+  resumes()
+  bench.fact({ type: 'outgoing.connected', returnPath: true })
+  t.strictSame(brief(bench.fact({ type: 'outgoing.resumed' })), ['MIGRATION postcopy-active'])
+  t.equal(bench.query()['error-desc'], undefined)
+  t.strictSame(brief(bench.fact({ type: 'outgoing.loaded' })), ['MIGRATION completed', 'teardown'])
+  t.equal(bench.state.outgoingNumber, 1)
+})
+
+t.test('a destination whose postcopy broke waits where it is told to', async (t) => {
+  const bench = new Bench({ profile: '7.2', incoming: 'defer' })
+  bench.command('migrate-set-capabilities', { capabilities: [{ capability: 'events', state: true }] })
+  bench.command('migrate-incoming', { uri: 'tcp:h:1' })
+  bench.fact({ type: 'incoming.bound', uri: 'tcp:h:1' })
+  bench.fact({ type: 'incoming.connected' })
+  bench.fact({ type: 'incoming.advised' })
+  bench.fact({ type: 'incoming.listening' })
+  t.strictSame(brief(bench.fact({ type: 'incoming.running' })), ['acquire-images'])
+  t.strictSame(brief(bench.fact({ type: 'incoming.start', running: true })), ['start-guest', 'RESUME'])
+  t.match(brief(bench.command('migrate-recover', { uri: 'tcp:h:2' })), [/only be run/])
+  bench.fact({ type: 'incoming.lost', reason: 'gone', side: 'channel' })
+  t.equal(runState(bench.state), 'running', 'until it misses a page')
+  t.strictSame(brief(bench.command('migrate-recover', { uri: 'tcp:h:2' })), [
+    'MIGRATION setup',
+    'listen-again',
+    'deferred 2',
+  ])
+  t.match(brief(bench.fact({ type: 'incoming.listen-failed', reason: 'in use' })), [/in use/])
+  t.equal(bench.state.incoming?.uri, 'tcp:h:1', 'nothing has changed')
+  bench.command('migrate-recover', { uri: 'tcp:h:3' })
+  t.strictSame(brief(bench.fact({ type: 'incoming.bound', uri: 'tcp:h:3' })), ['reply 3'])
+  t.strictSame(brief(bench.fact({ type: 'incoming.recovering' })), ['MIGRATION postcopy-recover', 'resume-load'])
+  t.strictSame(brief(bench.fact({ type: 'incoming.recovered' })), ['MIGRATION postcopy-active'])
+  t.strictSame(brief(bench.command('migrate-pause')), ['break-channel', 'reply'])
+  bench.fact({ type: 'incoming.lost', reason: 'broken', side: 'channel' })
+  t.strictSame(brief(bench.fact({ type: 'incoming.failed', reason: 'nonsense', side: 'source' })), [
+    'MIGRATION failed',
+    'reject',
+    'stop-guest',
+    'STOP',
+  ])
+  t.equal(runState(bench.state), 'internal-error', 'a guest of which a part will never come')
+  t.match(brief(bench.command('cont')), [/no guest that could run here/])
 })
 
 t.test('a failure is published with its first cause and the side it lies on', async (t) => {

@@ -3,10 +3,11 @@
  * of the run are kept. Nothing else in the core changes a status.
  */
 import { createActor, type ActionExecutor, type AnyActorRef, type AnyTransitionDefinition } from 'xstate'
-import type { ChartEvent, ProcessMachine, Profile } from '../../machines/index.ts'
+import type { ChartEvent, MigrationSide, ProcessMachine, Profile } from '../../machines/index.ts'
 import {
   coloMode,
   failoverStatus,
+  isOn,
   machineOf,
   outgoingStatus,
   pathOf,
@@ -15,7 +16,7 @@ import {
   type OutgoingRun,
   type ReplicationWork,
 } from './core-state.ts'
-import type { DiskOptions, Intent } from './intent.ts'
+import type { DiskOptions, Intent, PostcopySettings } from './intent.ts'
 import type { CoreOutput } from './output.ts'
 import { coloIntentOf } from './colo-intent.ts'
 import { loadParameters, transferMethods, transferParameters } from './parameters.ts'
@@ -182,7 +183,7 @@ const intentOf = (action: string, params: unknown, state: CoreState): Intent | u
         type: 'open-channel',
         run,
         uri: state.outgoing?.uri ?? '',
-        returnPath: state.capabilities['return-path'] === true || state.chart.context.colo,
+        returnPath: isOn(state, 'return-path') || isOn(state, 'postcopy-ram') || state.chart.context.colo,
         channels: transferMethods(state).multifd?.channels ?? 0,
         ...connectTls(state, state.outgoing?.uri ?? ''),
       }
@@ -194,13 +195,28 @@ const intentOf = (action: string, params: unknown, state: CoreState): Intent | u
         methods: transferMethods(state),
         colo: state.chart.context.colo,
         ...diskOptions(state),
+        ...postcopySettings(state),
       }
     case 'iterate':
       return { type: 'iterate', run }
     case 'completePrecopy':
       return { type: 'complete-precopy', run, runState: state.chart.context.before }
+    case 'startPostcopy':
+      return { type: 'start-postcopy', run }
     case 'sendPackage':
-      return { type: 'send-package', run }
+      return { type: 'send-package', run, runState: state.chart.context.before }
+    case 'reopenChannel': {
+      const uri = state.outgoing?.uri ?? ''
+      return { type: 'reopen-channel', run, uri, ...connectTls(state, uri) }
+    }
+    case 'resume':
+      return { type: 'resume', run, parameters: transferParameters(state) }
+    case 'breakChannel':
+    case 'closeChannel': {
+      const { side } = params as { readonly side: MigrationSide }
+      const type = action === 'breakChannel' ? 'break-channel' : 'close-channel'
+      return { type, side, run: side === 'outgoing' ? run : arrival }
+    }
     case 'commit':
       return { type: 'commit', run }
     case 'inquire':
@@ -215,7 +231,12 @@ const intentOf = (action: string, params: unknown, state: CoreState): Intent | u
         run: arrival,
         parameters: loadParameters(state),
         methods: transferMethods(state),
+        postcopy: isOn(state, 'postcopy-ram'),
       }
+    case 'listenAgain':
+      return { type: 'listen-again', run: arrival, uri: state.incoming?.uri ?? '', ...listenTls(state) }
+    case 'resumeLoad':
+      return { type: 'resume-load', run: arrival }
     case 'acknowledge':
       return { type: 'acknowledge', run: arrival }
     case 'reject':
@@ -249,6 +270,11 @@ const diskOptions = ({ capabilities, parameters }: CoreState): { readonly disks?
           zeroBlocks: capabilities['zero-blocks'] === true,
         },
       }
+    : {}
+
+const postcopySettings = (state: CoreState): { readonly postcopy?: PostcopySettings } =>
+  isOn(state, 'postcopy-ram')
+    ? { postcopy: { isStarted: state.chart.context.startPostcopy, releasesRam: isOn(state, 'release-ram') } }
     : {}
 
 /** The save that has just been asked for. */

@@ -3,7 +3,7 @@
  * reports back with facts of the same `run`. Each comment names the fact that answers it.
  */
 
-import type { ColoMessage, ReplicationRole, StoppableRunState } from '../../machines/index.ts'
+import type { ColoMessage, MigrationSide, ReplicationRole, StoppableRunState } from '../../machines/index.ts'
 
 /** The parameters of a run that the data plane obeys; each change takes effect within one window of 100 ms. */
 export interface TransferParameters {
@@ -23,6 +23,19 @@ export interface TransferParameters {
   readonly multifdPageCount: number
   /** Effort of the compression of multifd. */
   readonly multifdLevel: number
+  /**
+   * Bytes a second in postcopy; 0 means no limit. 2.11 has no such parameter: there is no limit then, unless
+   * `max-bandwidth` is set again in postcopy.
+   */
+  readonly maxPostcopyBandwidth?: number
+}
+
+/** Postcopy may come in this run. */
+export interface PostcopySettings {
+  /** It was asked for already. */
+  readonly isStarted: boolean
+  /** Memory of the source is given back to the system as soon as the destination has it: `release-ram`. */
+  readonly releasesRam: boolean
 }
 
 /** What pages can go out as, beside plain and zero pages. It does not change while a run lasts. */
@@ -93,13 +106,19 @@ export type Intent =
       readonly type: 'open-channel'
       readonly run: number
       readonly uri: string
-      /** Insist on a way back where a transport may do without (`exec:`, `fd:`): capability `return-path` or `x-colo`. */
+      /**
+       * Insist on a way back where a transport may do without (`exec:`, `fd:`): capabilities `return-path`, `postcopy-ram`
+       * and `x-colo`.
+       */
       readonly returnPath: boolean
       /** Channels of multifd to the same place, each opened when the one before it stands. */
       readonly channels: number
       readonly tls?: ConnectTlsParameters
     }
-  /** Start the dirty log, write header and section starts: outgoing.setup-done or outgoing.failed. */
+  /**
+   * Start the dirty log, write header and section starts: outgoing.setup-done or outgoing.failed. With `postcopy` the
+   * destination is told of it; a channel without a way back is then a failure.
+   */
   | {
       readonly type: 'begin-setup'
       readonly run: number
@@ -109,33 +128,66 @@ export type Intent =
       readonly colo: boolean
       /** Move the disks too: capability `block`. */
       readonly disks?: DiskOptions
+      readonly postcopy?: PostcopySettings
     }
   /** Passes until outgoing.converged or outgoing.failed; outgoing.pass and outgoing.progress on the way. */
   | { readonly type: 'iterate'; readonly run: number }
+  /** Postcopy is asked for: outgoing.postcopy instead of outgoing.converged, as soon as the destination is ready for it. */
+  | { readonly type: 'start-postcopy'; readonly run: number }
   | { readonly type: 'set-parameters'; readonly run: number; readonly parameters: TransferParameters }
   /** Last pass and devices, without a limit: outgoing.flushed, then outgoing.prepared where there is a way back. */
   | { readonly type: 'complete-precopy'; readonly run: number; readonly runState: StoppableRunState }
-  /** Write the end mark: outgoing.loaded, outgoing.committed where there is no way back, or outgoing.failed. */
+  /**
+   * Write the end mark: outgoing.loaded, outgoing.committed where there is no way back, or outgoing.failed. In postcopy
+   * the leave to run: outgoing.package-sent when the destination has it, while what it misses follows; then
+   * outgoing.loaded, or outgoing.failed.
+   */
   | { readonly type: 'commit'; readonly run: number }
   /** Find out whether the destination runs the guest: one of the outgoing.outcome facts, in bounded time. */
   | { readonly type: 'inquire'; readonly run: number; readonly uri: string }
   /** Let go of everything that belongs to the run: outgoing.ended, always. */
   | { readonly type: 'teardown'; readonly run: number }
-  /** Enter postcopy (the runtime of this version carries out precopy only). */
-  | { readonly type: 'send-package'; readonly run: number }
+  /**
+   * Postcopy: the last sync, what the destination has to forget, and the devices: outgoing.prepared when it has loaded them
+   * and waits for the leave to run, or outgoing.failed, in bounded time. A QEMU cannot wait: it gets the devices with the
+   * leave, and all that precedes them is prepared at once.
+   */
+  | { readonly type: 'send-package'; readonly run: number; readonly runState: StoppableRunState }
+  /** A new channel for a postcopy whose channel broke: outgoing.connected or outgoing.connect-failed. */
+  | {
+      readonly type: 'reopen-channel'
+      readonly run: number
+      readonly uri: string
+      readonly tls?: ConnectTlsParameters
+    }
+  /** Ask on it what has arrived and send the rest: outgoing.resumed or outgoing.failed, in bounded time. */
+  | { readonly type: 'resume'; readonly run: number; readonly parameters: TransferParameters }
+  /** Break the channel of a postcopy as a network would: outgoing.failed or incoming.lost, if it stands. */
+  | { readonly type: 'break-channel'; readonly side: MigrationSide; readonly run: number }
+  /** Let go of a broken channel, and keep all else of the run. Nothing is read from it or written to it any more. */
+  | { readonly type: 'close-channel'; readonly side: MigrationSide; readonly run: number }
   /** incoming.bound, then incoming.connected; or incoming.listen-failed. */
   | { readonly type: 'listen'; readonly run: number; readonly uri: string; readonly tls?: ListenTlsParameters }
   /**
-   * Read the stream: incoming.prepared, incoming.ended, incoming.failed or incoming.lost. A stream that was sent by other
-   * methods than these is refused, but for differences, which every receiver takes.
+   * Read the stream: incoming.prepared, incoming.ended, incoming.failed or incoming.lost; where `postcopy` is allowed
+   * also incoming.advised, incoming.discarding, incoming.listening, incoming.running and incoming.start. A stream that was
+   * sent by other methods than these is refused, but for differences, which every receiver takes.
    */
   | {
       readonly type: 'load'
       readonly run: number
       readonly parameters: LoadParameters
       readonly methods: TransferMethods
+      readonly postcopy: boolean
     }
   | { readonly type: 'set-load-parameters'; readonly run: number; readonly parameters: LoadParameters }
+  /**
+   * Wait for the source of a postcopy whose channel broke, here and no longer elsewhere: incoming.bound, then
+   * incoming.recovering; or incoming.listen-failed.
+   */
+  | { readonly type: 'listen-again'; readonly run: number; readonly uri: string; readonly tls?: ListenTlsParameters }
+  /** Tell it what has arrived, ask again for what the guest waits for, read on: incoming.recovered or incoming.lost. */
+  | { readonly type: 'resume-load'; readonly run: number }
   /** Tell the source that the guest runs here. */
   | { readonly type: 'acknowledge'; readonly run: number }
   /** Tell the source that it does not and never will. */

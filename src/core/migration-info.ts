@@ -28,6 +28,9 @@ const running = new Set([
   'postcopy-recover',
 ])
 
+/** What broke is told as long as it is broken, for whoever has to mend it; QEMU's own answer is silent. */
+const isPaused = (status: string): boolean => status === 'postcopy-paused'
+
 const isStatus = (status: string): status is NonNullable<MigrationInfo['status']> => status !== ''
 
 /** The MigrationInfo of a state. */
@@ -45,6 +48,7 @@ const aboutRun = (state: CoreState, nowMillis: number) => {
   if (running.has(status))
     return {
       status,
+      ...(isPaused(status) && run.error !== undefined ? { 'error-desc': run.error } : {}),
       'total-time': nowMillis - run.startedMillis,
       'expected-downtime': run.expectedDowntimeMillis,
       'setup-time': run.setupMillis,
@@ -75,10 +79,12 @@ const totals = (state: CoreState, run: OutgoingRun) => {
 const aboutProcess = (state: CoreState): MigrationInfo72 => {
   const { blockers } = state.equipment
   const status = incomingStatus(state)
+  const error = state.incoming?.error
   const listens = !['completed', 'failed'].includes(status) ? socketAddress(state.incoming?.address ?? '') : []
   return {
     ...(blockers.length === 0 ? {} : { 'blocked-reasons': blockers }),
     ...(listens.length === 0 ? {} : { 'socket-address': listens }),
     ...(isStatus(status) && status !== 'none' ? { status } : {}),
+    ...(isPaused(status) && error !== undefined ? { 'error-desc': error } : {}),
   }
 }

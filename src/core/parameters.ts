@@ -48,6 +48,9 @@ export const transferParameters = (state: Limited): TransferParameters => {
     compressWaitThread: parameters['compress-wait-thread'] !== false,
     multifdPageCount: numberOf(parameters, 'x-multifd-page-count') ?? PACKET_PAGES,
     multifdLevel: numberOf(parameters, levelName) ?? 1,
+    ...(parameters['max-postcopy-bandwidth'] === undefined
+      ? {}
+      : { maxPostcopyBandwidth: Number(parameters['max-postcopy-bandwidth']) }),
   }
 }
 

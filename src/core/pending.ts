@@ -1,5 +1,5 @@
 /**
- * Commands whose answer waits for a fact: the listener of migrate-incoming, the file of xen-save-devices-state, the fence
+ * Commands whose answer waits for a fact: the listener of migrate-incoming and migrate-recover, the file of xen-save-devices-state, the fence
  * of x-colo-lost-heartbeat, the disks of replication, the files of credentials. The core
  * hands out a ticket, keeps what it needs for the answer in its state, and answers with the ticket when the fact comes.
  */
@@ -8,7 +8,7 @@ import type { Deferred, Reply, Refusal } from './output.ts'
 
 type WithoutTicket<T> = T extends unknown ? Omit<T, 'ticket'> : never
 
-type Listener = Extract<PendingReply, { command: 'migrate-incoming' }>
+type Listener = Extract<PendingReply, { command: 'migrate-incoming' | 'migrate-recover' }>
 type Save = Extract<PendingReply, { command: 'xen-save-devices-state' }>
 
 /** Notes that the answer to the command at hand comes later. */
@@ -43,6 +43,9 @@ export const pendingFence = (state: CoreState, ticket: number): PendingReply | u
 export const pendingObject = (state: CoreState, id: string): PendingReply | undefined =>
   state.pending.find((one) => one.command === 'object-add' && one.id === id)
 
-/** The migrate-incoming that waits for the listener of this run. */
+/** The migrate-incoming, or migrate-recover, that waits for the listener of this run. */
 export const pendingListener = (state: CoreState, run: number): Listener | undefined =>
-  state.pending.find((one): one is Listener => one.command === 'migrate-incoming' && one.run === run)
+  state.pending.find(
+    (one): one is Listener =>
+      (one.command === 'migrate-incoming' || one.command === 'migrate-recover') && one.run === run,
+  )

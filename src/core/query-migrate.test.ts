@@ -163,6 +163,7 @@ t.test(
 
     const postcopy = reported('2.11', 'postcopy-active (packaging)', everything)
     postcopy.nowMillis += 30
+    postcopy.take(['fact', { type: 'outgoing.prepared' }])
     postcopy.take(['fact', { type: 'outgoing.package-sent' }])
     postcopy.nowMillis += 7000
     postcopy.take(['fact', { type: 'outgoing.loaded' }])

@@ -41,7 +41,9 @@ const fails = fact({ type: 'outgoing.failed', ...cause })
 const cancels = command('migrate_cancel')
 const loaded = fact({ type: 'outgoing.loaded' })
 const packages = [...begins, command('migrate-start-postcopy'), fact({ type: 'outgoing.postcopy' })]
-const sends = [...packages, fact({ type: 'outgoing.package-sent' })]
+const leaves = [...packages, fact({ type: 'outgoing.prepared' })]
+const sends = [...leaves, fact({ type: 'outgoing.package-sent' })]
+const resumes = command('migrate', { uri: 'tcp:host:4444', resume: true })
 const goesOn = command('migrate-continue', { state: 'pre-switchover' })
 
 const entersColo = [...commits, fact({ type: 'outgoing.colo-ready' })]
@@ -61,6 +63,8 @@ const outgoing: readonly Omit<Scenario, 'side'>[] = [
   { name: 'active (committing)', inputs: commits },
   { name: 'active (inquiring)', inputs: [...commits, fails] },
   { name: 'postcopy-active (packaging)', capabilities: ['postcopy-ram'], inputs: packages },
+  { name: 'postcopy-active (committing)', capabilities: ['postcopy-ram'], inputs: leaves },
+  { name: 'postcopy-active (inquiring)', capabilities: ['postcopy-ram'], inputs: [...leaves, fails] },
   { name: 'postcopy-active', capabilities: ['postcopy-ram'], inputs: sends },
   { name: 'pre-switchover', capabilities: ['pause-before-switchover'], inputs: converges },
   {
@@ -101,6 +105,18 @@ const outgoing: readonly Omit<Scenario, 'side'>[] = [
     inputs: [migrates, connects, fact({ type: 'outgoing.unplug-wait' })],
   },
   { name: 'postcopy-paused', profiles: ['7.2'], capabilities: ['postcopy-ram'], inputs: [...sends, fails] },
+  {
+    name: 'postcopy-paused (connecting)',
+    profiles: ['7.2'],
+    capabilities: ['postcopy-ram'],
+    inputs: [...sends, fails, resumes],
+  },
+  {
+    name: 'postcopy-recover',
+    profiles: ['7.2'],
+    capabilities: ['postcopy-ram'],
+    inputs: [...sends, fails, resumes, connects],
+  },
 ]
 
 const listens = command('migrate-incoming', { uri: 'tcp:127.0.0.1:0' })

@@ -117,14 +117,29 @@ const listens = (state: CoreState, uri: string): Step => {
 
 /** A listener that failed, or one that was never told about and has a connection already, answers the command too. */
 const settleListener = (state: CoreState, outputs: readonly CoreOutput[], fact: Fact): Step => {
-  if (fact.type === 'incoming.connected') return answerListener(state, outputs, { type: 'reply', value: {} }, fact.run)
+  if (fact.type === 'incoming.connected' || fact.type === 'incoming.recovering')
+    return answerListener(state, outputs, { type: 'reply', value: {} }, fact.run)
   if (fact.type !== 'incoming.listen-failed') return [state, outputs]
-  const before = pendingListener(state, fact.run)?.before ?? state.incomingNumber
+  const pending = pendingListener(state, fact.run)
+  if (pending?.command === 'migrate-recover') return recoveryRefused(state, outputs, fact, pending.uri)
+  const before = pending?.before ?? state.incomingNumber
   const kept = withDescriptor(state, descriptorOf(state.incoming?.uri ?? ''))
   const [answered, all] = answerListener(kept, outputs, refuse(fact.reason), fact.run)
   // A command that is refused has changed nothing, however late it learns of it (I8).
   const { incoming, ...rest } = answered
   return [before === 0 || incoming === undefined ? { ...rest, incomingNumber: before } : answered, all]
+}
+
+/** A broken postcopy goes on waiting as it did. */
+const recoveryRefused = (
+  state: CoreState,
+  outputs: readonly CoreOutput[],
+  fact: Extract<Fact, { type: 'incoming.listen-failed' }>,
+  uri: string,
+): Step => {
+  const kept = withDescriptor(state, descriptorOf(state.incoming?.uri ?? ''))
+  const restored = { ...kept, incoming: { ...kept.incoming, uri } }
+  return answerListener(restored, outputs, refuse(fact.reason), fact.run)
 }
 
 const answerListener = (
@@ -199,16 +214,28 @@ const withMessageNoted = (before: CoreState, after: CoreState, fact: Fact): Core
 const isUnsaid = (state: CoreState, fact: Fact): boolean =>
   fact.type === 'outgoing.failed' && state.profile === '2.11' && hasQuirk(state, 'q6')
 
+/** What had broken is mended. */
+const withoutError = (state: CoreState, type: 'outgoing.resumed' | 'incoming.recovered'): CoreState => {
+  const side = type === 'outgoing.resumed' ? 'outgoing' : 'incoming'
+  const run = state[side]
+  if (run?.error === undefined) return state
+  const mended = Object.fromEntries(Object.entries(run).filter(([member]) => member !== 'error'))
+  return { ...state, [side]: mended }
+}
+
 /** Figures and first causes that a fact brings, noted before the charts decide on it. */
 const noted = (state: CoreState, fact: Fact): CoreState => {
   const reason = 'reason' in fact ? ('side' in fact ? `${fact.reason} (${fact.side})` : fact.reason) : undefined
   if (fact.type === 'outgoing.setup-done' && state.outgoing !== undefined)
     return { ...state, outgoing: { ...state.outgoing, setupMillis: fact.setupMillis } }
+  if (fact.type === 'outgoing.resumed' || fact.type === 'incoming.recovered') return withoutError(state, fact.type)
   if (reason === undefined || isUnsaid(state, fact)) return state
   // The first cause alone would not say that nobody knows where the guest runs, which is what an operator has to act on.
   if (fact.type === 'outgoing.outcome-unknown' && state.outgoing?.error !== undefined)
     return { ...state, outgoing: { ...state.outgoing, error: `${state.outgoing.error}; ${reason}` } }
-  if (fact.type.startsWith('outgoing.') && state.outgoing !== undefined && state.outgoing.error === undefined)
+  // Why it is still broken, which is news to whoever tries to mend it.
+  const isNews = state.outgoing?.error === undefined || /^postcopy-(paused|recover)$/.test(outgoingStatus(state))
+  if (fact.type.startsWith('outgoing.') && state.outgoing !== undefined && isNews)
     return { ...state, outgoing: { ...state.outgoing, error: reason } }
   if (fact.type.startsWith('incoming.') && state.incoming !== undefined && state.incoming.error === undefined)
     return { ...state, incoming: { ...state.incoming, error: reason } }

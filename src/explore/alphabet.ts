@@ -18,6 +18,7 @@ const commands = [
   'migrate-start-postcopy',
   'migrate-recover',
   'migrate-resume',
+  'migrate-pause',
   'x-colo-lost-heartbeat',
   'stop',
   'cont',

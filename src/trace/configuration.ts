@@ -33,10 +33,11 @@ export const flag = {
 } as const
 
 /**
- * What became of a run before it ended: nothing committed yet; committed without or with a return path; the
- * destination was found not to run; postcopy package sent; COLO.
+ * What became of a run before it ended: nothing committed yet; the devices of a postcopy sent, without the leave to run;
+ * committed without or with a return path; the destination was found not to run; postcopy with that leave; COLO.
  */
-export type RunMark = 'open' | 'committed' | 'committed-with-answer' | 'declared-dead' | 'postcopy' | 'colo'
+export type RunMark =
+  'open' | 'packaged' | 'committed' | 'committed-with-answer' | 'declared-dead' | 'postcopy' | 'colo'
 
 /** A run of the sending side. */
 export interface RunRecord {

@@ -150,7 +150,7 @@ interface PairRule {
   readonly quirk: (receiver: Summary, run: RunRecord) => QuirkId | undefined
 }
 
-const mayRunThere = (run: RunRecord): boolean => run.mark !== 'open' && run.mark !== 'declared-dead'
+const mayRunThere = (run: RunRecord): boolean => !['open', 'packaged', 'declared-dead'].includes(run.mark)
 
 const rules: readonly PairRule[] = [
   {
@@ -160,7 +160,7 @@ const rules: readonly PairRule[] = [
   },
   {
     broken: 'the destination was in postcopy, although the source never sent the package',
-    holds: (receiver, run) => !receiver.listened || run.mark === 'postcopy',
+    holds: (receiver, run) => !receiver.listened || ['packaged', 'postcopy', 'declared-dead'].includes(run.mark),
     quirk: () => undefined,
   },
   {

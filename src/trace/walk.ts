@@ -30,7 +30,8 @@ export const trailLength = ({ trail }: Configuration): number => trail?.length ?
 const markOf = (before: RunMark, event: ChartEvent, node: AutomatonNode): RunMark => {
   if (event.type === 'outgoing.outcome-not-running') return 'declared-dead'
   if (node.outgoing === 'colo') return 'colo'
-  if (node.outgoingPath === 'postcopy-active.running') return 'postcopy'
+  if (/^postcopy-active\.(committing|running)$/.test(node.outgoingPath)) return 'postcopy'
+  if (before === 'open' && node.outgoingPath === 'postcopy-active.packaging') return 'packaged'
   if (before === 'open' && /\.(committing|inquiring)$/.test(node.outgoingPath))
     return node.context.returnPath ? 'committed-with-answer' : 'committed'
   return before

@@ -571,6 +571,15 @@ export const makeMigrationProcess = (
           return Effect.asVoid(beside(scope, teardown(intent)))
         case 'send-package':
           return Effect.sync(() => outgoing?.engine?.order({ type: 'package' }))
+        // Postcopy between two processes of ours is not carried out: its capability is refused.
+        case 'start-postcopy':
+        case 'reopen-channel':
+        case 'resume':
+        case 'break-channel':
+        case 'close-channel':
+        case 'listen-again':
+        case 'resume-load':
+          return Effect.void
         case 'listen':
           return listen(intent)
         case 'load':

@@ -16,8 +16,8 @@ const cont: Command = (state, _given, nowMillis) => {
   const guest = runState(state)
   if (guest === 'finish-migrate' || (guest === 'colo' && isColoBroken(state)))
     return refused(state, wording.notFinalized)
-  if (guest === 'shutdown' || guest === 'internal-error') return refused(state, wording.resetRequired)
   if (guest !== 'running' && incomingStatus(state) === 'failed') return refused(state, wording.guestIncomplete)
+  if (guest === 'shutdown' || guest === 'internal-error') return refused(state, wording.resetRequired)
   return replied(state)
 }
 

@@ -1,12 +1,12 @@
 /** The commands of the side that receives a guest. Source: reference of the semantics, 2.2. */
-import { hasQuirk, incomingStatus, pathOf, type CoreState } from '../core-state.ts'
+import { hasQuirk, pathOf, type CoreState } from '../core-state.ts'
 import { accepts, decide, type Step } from '../decide.ts'
 import { refuse, type CoreOutput } from '../output.ts'
 import { defer } from '../pending.ts'
 import { tlsProblem } from '../tls.ts'
 import { descriptorOf, problemOf } from '../uri.ts'
 import * as wording from '../wording.ts'
-import { refused, unsupported, type Command, type CommandTable } from './call.ts'
+import { refused, type Command, type CommandTable } from './call.ts'
 import { withoutDescriptor } from './descriptors.ts'
 
 /** Answered when the listener stands or has failed. */
@@ -51,11 +51,24 @@ const listensAgain = (state: CoreState, uri: string, isUsable: boolean, nowMilli
   return [next, [...outputs, refusal]]
 }
 
-/** 7.2 only: a postcopy whose channel broke waits for the source here. */
-const migrateRecover: Command = (state) =>
-  incomingStatus(state) === 'postcopy-paused'
-    ? unsupported(state, 'migrate-recover')
-    : refused(state, wording.recoverOnlyPaused)
+/** 7.2 only: a postcopy whose channel broke waits for the source here. Answered when the listener stands or has failed. */
+const migrateRecover: Command = (state, given, nowMillis) => {
+  const uri = String(given['uri'])
+  const event = { type: 'migrate-recover' } as const
+  if (!accepts(state, event)) return refused(state, wording.recoverOnlyPaused)
+  const problem =
+    problemOf(uri, 'incoming', { ...state.equipment, profile: state.profile }) ?? tlsProblem(state, 'server', uri)
+  if (problem !== undefined) return refusedUri(state, problem)
+  const run = state.incomingNumber
+  const again = { ...withoutDescriptor(state, descriptorOf(uri)), incoming: { ...state.incoming, uri } }
+  const [waiting, deferred] = defer(again, {
+    command: 'migrate-recover',
+    run,
+    uri: state.incoming?.uri ?? '',
+  })
+  const [next, outputs] = decide(waiting, event, nowMillis)
+  return [next, [...outputs, deferred]]
+}
 
 /** See the head of this file. */
 export const incomingCommands: CommandTable = { 'migrate-incoming': migrateIncoming, 'migrate-recover': migrateRecover }

@@ -1,13 +1,5 @@
 /** The commands of the side that sends its guest. Source: reference of the semantics, 4.7, 4.9, 4.10, 4.12. */
-import {
-  hasQuirk,
-  incomingStatus,
-  isOn,
-  outgoingStatus,
-  runState,
-  type CoreState,
-  type OutgoingRun,
-} from '../core-state.ts'
+import { hasQuirk, isOn, outgoingStatus, runState, type CoreState, type OutgoingRun } from '../core-state.ts'
 import { accepts, decide, type Step } from '../decide.ts'
 import { countedSoFar } from '../figures.ts'
 import { migrationInfo } from '../migration-info.ts'
@@ -19,10 +11,10 @@ import { descriptorOf, namesTransport, parseUri, problemOf } from '../uri.ts'
 import * as wording from '../wording.ts'
 import { blockRefusal } from './capabilities.ts'
 import { withoutDescriptor } from './descriptors.ts'
-import { done, refused, replied, unsupported, type Arguments, type Command, type CommandTable } from './call.ts'
+import { done, refused, replied, type Arguments, type Command, type CommandTable } from './call.ts'
 
 const migrate: Command = (state, given, nowMillis) => {
-  if (given['resume'] === true) return resume(state)
+  if (given['resume'] === true) return resume(state, given, nowMillis)
   const event = { type: 'migrate' } as const
   if (!accepts(state, event)) return refused(state, wording.migrateRefusal(outgoingStatus(state), runState(state)))
   const [blocker] = state.equipment.blockers
@@ -44,11 +36,17 @@ const migrate: Command = (state, given, nowMillis) => {
 const canHaveChannels = (state: CoreState, uri: string): boolean =>
   transferMethods(state).multifd === undefined || ['tcp', 'unix'].includes(parseUri(uri)?.transport ?? '')
 
-/** Only a postcopy whose channel broke can be resumed, and no runtime carries out postcopy yet. */
-const resume = (state: CoreState): Step =>
-  outgoingStatus(state) === 'postcopy-paused'
-    ? unsupported(state, 'migrate resume')
-    : refused(state, wording.noPausedMigration)
+/** 7.2 only: a postcopy whose channel broke goes on over a new one. The same run, with all its figures. */
+const resume: Command = (state, given, nowMillis) => {
+  const event = { type: 'migrate-resume' } as const
+  const { outgoing } = state
+  if (!accepts(state, event) || outgoing === undefined)
+    return refused(state, outgoingStatus(state) === 'postcopy-paused' ? wording.busy : wording.noPausedMigration)
+  const uri = String(given['uri'])
+  const problem = problemOf(uri, 'outgoing', state.equipment) ?? tlsProblem(state, 'client', uri)
+  if (problem !== undefined) return refused(state, problem)
+  return done({ ...withoutDescriptor(state, descriptorOf(uri)), outgoing: { ...outgoing, uri } }, event, nowMillis)
+}
 
 const optionsRefusal = (state: CoreState): Refusal | string | undefined => {
   if (state.profile === '7.2' && isOn(state, 'x-colo')) return wording.noDisksInColo
@@ -123,11 +121,11 @@ const migrateStartPostcopy: Command = (state, _given, nowMillis) => {
   return accepts(state, event) ? done(state, event, nowMillis) : refused(state, wording.postcopyTooEarly)
 }
 
-/** 7.2 only: breaks the channel of a postcopy on purpose. */
-const migratePause: Command = (state) =>
-  outgoingStatus(state) === 'postcopy-active' || incomingStatus(state) === 'postcopy-active'
-    ? unsupported(state, 'migrate-pause')
-    : refused(state, wording.pauseOnlyPostcopy)
+/** 7.2 only: breaks the channel of a postcopy on purpose, once the guest is free to run at the destination. */
+const migratePause: Command = (state, _given, nowMillis) => {
+  const event = { type: 'migrate-pause' } as const
+  return accepts(state, event) ? done(state, event, nowMillis) : refused(state, wording.pauseOnlyPostcopy)
+}
 
 /** See the head of this file. */
 export const outgoingCommands: CommandTable = {

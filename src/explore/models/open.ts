@@ -136,7 +136,10 @@ export const imagesModel = (options: ChartOptions = {}): Model =>
     profile: options.profile ?? '2.11',
   })
 
-const committed = ['active', 'device'].flatMap((status) => [`${status}.committing`, `${status}.inquiring`])
+const committed = ['active', 'device', 'postcopy-active'].flatMap((status) => [
+  `${status}.committing`,
+  `${status}.inquiring`,
+])
 
 /** What a process keeps to whatever it is told. */
 const processProperties = (): readonly ModelProperty[] => {
@@ -146,7 +149,7 @@ const processProperties = (): readonly ModelProperty[] => {
     {
       ...invariant('I4'),
       kind: 'never',
-      when: all(runs, isIn('chart', 'outgoing', ...committed, 'postcopy-active.packaging', 'postcopy-active.running')),
+      when: all(runs, isIn('chart', 'outgoing', ...committed, 'postcopy-active.running')),
     },
     {
       id: 'can complete',

@@ -55,6 +55,7 @@ type Phase =
   | 'waiting'
   | 'completing'
   | 'flushing'
+  | 'packaged'
   | 'packaging'
   | 'postcopy'
   | 'committing'
@@ -151,9 +152,12 @@ export class CapturedSender {
         this.#phase = 'completing'
         break
       case 'package':
-        this.#package()
+        // A QEMU cannot be told to wait: its devices go with the leave to run, and nothing precedes that.
+        this.#phase = 'packaged'
+        this.#report({ type: 'outgoing.prepared' })
         break
       case 'commit':
+        if (this.#phase === 'packaged') return this.#package()
         this.#encoder.vmDescription({
           pageSize: PAGE_BYTES,
           devices: [],

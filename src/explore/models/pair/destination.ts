@@ -16,7 +16,7 @@ import {
   type Statement,
 } from '../../model/language.ts'
 import { carryOutLockStep } from './lock-step.ts'
-import { closeOwnEnd, isOn, send, source, type DestinationNames, type PairScope } from './scope.ts'
+import { closeOwnEnd, cut, isOn, send, source, type DestinationNames, type PairScope } from './scope.ts'
 import { isTarget } from './source.ts'
 
 /** Adds what a destination does. */
@@ -71,6 +71,8 @@ const addReading = (scope: PairScope, names: DestinationNames): void => {
   else read('advise', tell(party, { type: 'incoming.failed' }))
   read('question', tell(party, { type: 'incoming.prepared' }), ...answer('loaded'))
   read('package', set(names.unpacking, 'discarding'))
+  if (scope.hasPostcopy) read('run', set(names.unpacking, 'running'))
+  if (names.recovering !== '') read('resume', tell(party, { type: 'incoming.recovered' }), send(names, 'goes on'))
   const ends = [set(names.received, 'all'), ...starts(scope, names, 'incoming.ended')]
   // Quirk h20: what was announced as COLO is COLO, whatever became of it on the source.
   const announced = scope.has('h20') ? remembers(source, 'colo', true) : any()
@@ -81,9 +83,12 @@ const addReading = (scope: PairScope, names: DestinationNames): void => {
   scope.fault(`${party} refuses the stream`, all(reads, ...isLoading), tell(party, { type: 'incoming.failed' }))
 }
 
-/** A postcopy package is taken over in four steps; the guest may run before the rest of its memory is here. */
+/**
+ * A postcopy package is taken over in two steps, and what follows it in two more: with the leave of the source the guest
+ * runs before the rest of its memory is here.
+ */
 const addUnpacking = (scope: PairScope, names: DestinationNames): void => {
-  if (scope.options.capabilities.every(({ postcopy }) => !postcopy)) return
+  if (!scope.hasPostcopy) return
   const { party, unpacking } = names
   const step = (at: string, next: string, ...does: readonly Statement[]): void =>
     scope.rule(
@@ -95,9 +100,9 @@ const addUnpacking = (scope: PairScope, names: DestinationNames): void => {
       ...does,
     )
   step('discarding', 'listening', tell(party, { type: 'incoming.discarding' }))
-  step('listening', 'running', tell(party, { type: 'incoming.listening' }))
+  step('listening', 'no', tell(party, { type: 'incoming.listening' }), send(names, 'loaded'))
   step('running', 'start', tell(party, { type: 'incoming.running' }))
-  step('start', 'no', ...starts(scope, names, 'incoming.start'))
+  step('start', 'no', ...starts(scope, names, 'incoming.start'), send(names, 'has leave'))
 }
 
 /** The guest goes on as the stream says that it was: one that was stopped on the source does not run here (I2). */
@@ -129,22 +134,15 @@ const addRecovery = (scope: PairScope, names: DestinationNames): void => {
     party,
     'progress',
     all(is(recovering, 'connected'), isOn(party)),
-    set(recovering, 'begun'),
-    tell(party, { type: 'incoming.recovering' }),
-  )
-  scope.rule(
-    'hear incoming.recovered',
-    party,
-    'progress',
-    all(is(recovering, 'begun'), isOn(party)),
     set(recovering, 'no'),
-    set(names.loader, 'reading'),
-    tell(party, { type: 'incoming.recovered' }),
-    send(names, 'goes on'),
+    tell(party, { type: 'incoming.recovering' }),
   )
 }
 
-/** A source that has lost its channel asks who runs the guest. Asking makes the answer final. */
+/**
+ * A source that has lost its channel asks who runs the guest. Asking makes the answer final. Whoever has taken the images
+ * has run it, or may have, even where a part of its memory will never come.
+ */
 const addAnswering = (scope: PairScope, names: DestinationNames): void => {
   const { party } = names
   scope.rule(
@@ -157,14 +155,19 @@ const addAnswering = (scope: PairScope, names: DestinationNames): void => {
       isOn(party),
       is('network', 'up'),
       is(names.arriving, 'no'),
+      is(names.unpacking, 'no'),
       isNot(names.listener, 'none'),
     ),
-    when(isIn(party, 'incoming', 'active'), [
+    when(isIn(party, 'incoming', 'active', 'postcopy-active.listening'), [
       set(names.loader, 'over'),
       tell(party, { type: 'incoming.lost' }),
       closeOwnEnd(names),
     ]),
-    when(isIn(party, 'incoming', 'completed'), [set('asking', 'runs there')], [set('asking', 'does not')]),
+    when(
+      any(isIn(party, 'incoming', 'completed'), isIn(party, 'images', 'held')),
+      [set('asking', 'runs there')],
+      [set('asking', 'does not')],
+    ),
   )
 }
 
@@ -175,18 +178,23 @@ export const carryOutForDestination = (
   output: CompiledOutput,
 ): readonly Statement[] => {
   const { party } = names
-  const paused = scope.recent ? ['postcopy-paused'] : []
   const postcopy = ['postcopy-active', ...(scope.recent ? ['postcopy-paused', 'postcopy-recover'] : [])]
   switch (output.type) {
     case 'listen':
       return [
-        when(not(wasIn(party, 'incoming', 'none.deferred', ...paused)), [breach('I8')]),
-        when(any(is(names.listener, 'none'), ...paused.map((path) => wasIn(party, 'incoming', path))), [
-          set(names.listener, 'opening'),
-        ]),
+        when(not(wasIn(party, 'incoming', 'none.deferred')), [breach('I8')]),
+        when(is(names.listener, 'none'), [set(names.listener, 'opening')]),
       ]
     case 'load':
       return [set(names.loader, 'reading')]
+    case 'listenAgain':
+      return [set(names.listener, 'opening')]
+    case 'resumeLoad':
+      return [set(names.loader, 'reading')]
+    case 'breakChannel':
+      return [when(is(names.channel, 'open'), cut(names, { toDestination: 'lost', toSource: 'delivered' }))]
+    case 'closeChannel':
+      return [closeOwnEnd(names)]
     case 'acknowledge':
       return [send(names, 'runs here'), set(names.loader, 'over'), ...hangUp(names)]
     case 'reject':

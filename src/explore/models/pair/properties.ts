@@ -35,7 +35,7 @@ const stoppable: readonly StoppableRunState[] = [
 export const addShadows = (scope: PairScope): void => {
   const statuses = statusesOf(scope.options.profile)
   scope.shadow('returns to', '-', ...stoppable)
-  scope.shadow('went to postcopy', 'no', 'yes')
+  scope.shadow('has given leave', 'no', 'yes')
   for (const party of [source, ...scope.destinations.map((names) => names.party)])
     scope.shadow(`${party} published`, 'none', ...statuses.filter((status) => status !== 'none'))
 }
@@ -54,7 +54,6 @@ export const publish = (scope: PairScope, party: string, { params }: CompiledOut
     when(is(published, status), [breach('I13')]),
     when(isNot(published, status, ...before), [breach('I5')]),
     ...(party === source ? honestCancel(status) : []),
-    ...(party === source && status === 'postcopy-active' ? [set('went to postcopy', 'yes')] : []),
     set(published, status),
   ]
 }
@@ -102,15 +101,15 @@ const isLoading = (scope: PairScope, { party }: DestinationNames): Expression =>
   all(isOn(party), isIn(party, 'incoming', 'active', 'postcopy-active', ...(scope.recent ? ['postcopy-recover'] : [])))
 
 /**
- * Nobody can know who has the guest: a side died, or the network did. And postcopy gives up safety: what breaks in it may
- * leave both sides stopped, for an operator.
+ * Nobody can know who has the guest: a side died, or the network did. And postcopy gives up safety: what breaks once the
+ * destination may run without the rest of the memory may leave both sides stopped, for an operator.
  */
 const isExcused = (scope: PairScope): Expression =>
   any(
     not(isOn(source)),
     ...scope.destinations.map(({ party }) => not(isOn(party))),
     is('network', 'down'),
-    all(is('went to postcopy', 'yes'), isNot('faults', '0')),
+    all(is('has given leave', 'yes'), isNot('faults', '0')),
     // A checkpoint of which a part was taken leaves nothing that could run.
     ...(scope.hasLockStep
       ? [all(isNot('faults', '0'), ...scope.destinations.map(({ party }) => isIn(party, 'incoming', 'failed')))]

@@ -103,10 +103,11 @@ export class PairScope {
   }
 
   #destination(party: string): DestinationNames {
-    const hasPostcopy = this.options.capabilities.some(({ postcopy }) => postcopy)
+    const { hasPostcopy } = this
     const names = (Object.keys(pairMessages) as PairMessageName[]).filter(
       (name) =>
-        (name !== 'goes on' || (hasPostcopy && this.recent)) && (!lockStepMessages.has(name) || this.hasLockStep),
+        (!['resume', 'goes on'].includes(name) || (hasPostcopy && this.recent)) &&
+        (!lockStepMessages.has(name) || this.hasLockStep),
     )
     const toDestination = names.filter((name) => pairMessages[name].direction === 'to-destination')
     const toSource = names.filter((name) => pairMessages[name].direction === 'to-source')
@@ -120,7 +121,7 @@ export class PairScope {
       arriving: this.variable(`${party} arriving`, 'no', 'yes'),
       loader: this.variable(`${party} loader`, 'none', 'reading', 'over'),
       unpacking: this.variable(`${party} unpacking`, 'no', 'discarding', 'listening', 'running', 'start'),
-      recovering: hasPostcopy && this.recent ? this.variable(`${party} recovering`, 'no', 'connected', 'begun') : '',
+      recovering: hasPostcopy && this.recent ? this.variable(`${party} recovering`, 'no', 'connected') : '',
       sent: this.variable(`${party} sent`, '-', 'running', 'paused'),
       received: this.shadow(`${party} received`, 'part', 'all'),
       channel: this.variable(`${party} channel`, 'none', 'open', 'cut'),
@@ -161,6 +162,11 @@ export class PairScope {
   /** COLO can be switched on. */
   get hasLockStep(): boolean {
     return this.options.capabilities.some(({ colo }) => colo)
+  }
+
+  /** Whether a run may come to postcopy. */
+  get hasPostcopy(): boolean {
+    return this.options.capabilities.some(({ postcopy }) => postcopy)
   }
 
   get recent(): boolean {

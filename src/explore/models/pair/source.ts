@@ -21,7 +21,17 @@ import {
   type Statement,
 } from '../../model/language.ts'
 import { carryOutLockStep, primaryFacts } from './lock-step.ts'
-import { always, closeSourceEnd, isOn, send, source, type DestinationNames, type PairScope } from './scope.ts'
+import {
+  always,
+  closeOwnEnd,
+  closeSourceEnd,
+  cut,
+  isOn,
+  send,
+  source,
+  type DestinationNames,
+  type PairScope,
+} from './scope.ts'
 
 /** Facts of the sending engine, in the order in which a run meets them. */
 const engineFacts = [
@@ -69,6 +79,7 @@ export const addSource = (scope: PairScope): void => {
     'preparing',
     'committing',
     'packaging',
+    'leaving',
     'postcopy',
     'waiting',
     'resuming',
@@ -117,7 +128,7 @@ const addOpening = (scope: PairScope): void => {
       set(names.sourceEnd, 'open'),
       set(names.ownEnd, 'open'),
       set(names.listener, 'taken'),
-      set(names.arriving, 'yes'),
+      ...arrives(names),
     )
   const nobody = all(is('opening', 'dialling'), ...scope.destinations.map((names) => not(takes(names))))
   scope.rule('nobody to connect to', source, 'progress', nobody, set('opening', 'refused'))
@@ -138,6 +149,14 @@ const addOpening = (scope: PairScope): void => {
     set('opening', 'no'),
     tell(source, { type: 'outgoing.connect-failed' }),
   )
+}
+
+/** A destination that waits for a postcopy to go on takes whoever comes for that; any other hangs up on him. */
+const arrives = (names: DestinationNames): readonly Statement[] => {
+  const { party, arriving, recovering } = names
+  if (recovering === '') return [set(arriving, 'yes')]
+  const otherwise = when(isIn(source, 'outgoing', 'postcopy-paused'), [closeOwnEnd(names)], [set(arriving, 'yes')])
+  return [when(isIn(party, 'incoming', 'postcopy-paused'), [set(recovering, 'connected')], [otherwise])]
 }
 
 /** What the engine does by itself once it is told to, and what it reads from the channel. */
@@ -188,11 +207,12 @@ const addEngine = (scope: PairScope): void => {
     'flushed',
     ...(returnPath ? withTarget(scope, (names) => [send(names, 'question')]) : []),
   )
-  engine(
+  scope.rule(
     'the package is sent',
-    'packaging',
-    'postcopy',
-    'package-sent',
+    source,
+    'progress',
+    is('engine', 'packaging'),
+    set('engine', 'preparing'),
     ...withTarget(scope, (names) => [send(names, 'package')]),
   )
   scope.rule(
@@ -205,10 +225,7 @@ const addEngine = (scope: PairScope): void => {
   )
   // Quirk h10: whoever cannot answer is believed to have taken it all.
   if (!returnPath && scope.has('h10')) engine('all bytes are gone', 'committing', 'over', 'committed')
-  for (const names of scope.destinations) {
-    addReading(scope, names)
-    addRecovery(scope, names)
-  }
+  for (const names of scope.destinations) addReading(scope, names)
 }
 
 const addReading = (scope: PairScope, names: DestinationNames): void => {
@@ -233,6 +250,8 @@ const addReading = (scope: PairScope, names: DestinationNames): void => {
   if (returnPath) {
     read('ready', set('ready for postcopy', 'yes'))
     read('loaded', when(is('engine', 'preparing'), [set('queued', 'prepared')]))
+    if (scope.hasPostcopy)
+      read('has leave', when(is('engine', 'leaving'), [set('queued', 'package-sent'), set('engine', 'postcopy')]))
     read('runs here', when(ends, [set('queued', 'loaded'), set('engine', 'over')], fails))
   } else
     // Success of the command that takes the bytes is all that is ever heard.
@@ -244,43 +263,13 @@ const addReading = (scope: PairScope, names: DestinationNames): void => {
   if (returnPath)
     scope.fault(
       `${names.party} is slow to take over`,
-      all(reads, is('engine', 'committing'), isIn(source, 'outgoing', 'active.committing', 'device.committing')),
+      all(
+        reads,
+        is('engine', 'committing', 'leaving'),
+        isIn(source, 'outgoing', 'active.committing', 'device.committing', 'postcopy-active.committing'),
+      ),
       set('queued', 'failed'),
     )
-}
-
-/** A postcopy whose channel broke finds the destination again, or does not. */
-const addRecovery = (scope: PairScope, names: DestinationNames): void => {
-  if (names.recovering === '') return
-  const { party } = names
-  const waits = all(
-    isTarget(scope, names),
-    isIn(source, 'outgoing', 'postcopy-recover'),
-    is('engine', 'over', 'none'),
-    is('queued', '-'),
-    isOn(source),
-  )
-  const takes = all(
-    is(names.listener, 'listening'),
-    isIn(party, 'incoming', 'postcopy-paused'),
-    isOn(party),
-    is('network', 'up'),
-  )
-  scope.rule(
-    `connect to ${party} again`,
-    source,
-    'progress',
-    all(waits, takes),
-    set('engine', 'resuming'),
-    set(names.channel, 'open'),
-    set(names.sourceEnd, 'open'),
-    set(names.ownEnd, 'open'),
-    ...names.toDestination.clear,
-    ...names.toSource.clear,
-    set(names.listener, 'taken'),
-    set(names.recovering, 'connected'),
-  )
-  scope.rule(`${party} is not there again`, source, 'progress', all(waits, not(takes)), set('queued', 'failed'))
 }
 
 /** The charts hear what is queued before them. */
@@ -314,11 +303,13 @@ const addSilence = (scope: PairScope, names: DestinationNames): void => {
   const asks = all(isNot('asking', 'no'), isTarget(scope, names))
   const isDead = is(`${names.party} power`, 'off')
   const { fence } = scope.options
+  // A place to be recovered at could not be listened at, and the place before was given up for it.
+  const isAway = any(is('network', 'down'), ...(names.recovering === '' ? [] : [is(names.listener, 'none')]))
   scope.rule(
     `${names.party} cannot be asked`,
     source,
     'progress',
-    fence ? all(asks, not(isDead), is('network', 'down')) : all(asks, any(isDead, is('network', 'down'))),
+    fence ? all(asks, not(isDead), isAway) : all(asks, any(isDead, isAway)),
     set('asking', 'no'),
     tell(source, { type: 'outgoing.outcome-unknown' }),
   )
@@ -393,12 +384,32 @@ export const carryOutForSource = (scope: PairScope, output: CompiledOutput): rea
       return [
         set('committed', 'yes'),
         when(isNot('engine', 'over'), [
-          set('engine', 'committing'),
-          ...withTarget(scope, (names) => [send(names, 'end mark')]),
+          when(
+            isIn(source, 'outgoing', 'postcopy-active'),
+            [
+              set('has given leave', 'yes'),
+              set('engine', 'leaving'),
+              ...withTarget(scope, (names) => [send(names, 'run')]),
+            ],
+            [set('engine', 'committing'), ...withTarget(scope, (names) => [send(names, 'end mark')])],
+          ),
         ]),
       ]
     case 'sendPackage':
-      return [notesRunState, set('committed', 'yes'), when(isNot('engine', 'over'), [set('engine', 'packaging')])]
+      return [notesRunState, when(isNot('engine', 'over'), [set('engine', 'packaging')])]
+    case 'reopenChannel':
+      return [set('opening', 'dialling')]
+    case 'resume':
+      return [
+        set('engine', 'resuming'),
+        ...withTarget(scope, (names) => (names.recovering === '' ? [] : [send(names, 'resume')])),
+      ]
+    case 'breakChannel':
+      return withTarget(scope, (names) => [
+        when(is(names.channel, 'open'), cut(names, { toDestination: 'delivered', toSource: 'lost' })),
+      ])
+    case 'closeChannel':
+      return [set('engine', 'over'), ...withTarget(scope, (names) => [closeSourceEnd(names)])]
     case 'inquire':
       // Without a way back the command has ended, and has said how.
       return [set('asking', returnPath ? 'asked' : 'does not')]
