@@ -145,7 +145,8 @@ const primary = (options: ChartOptions) => {
             description: 'The size of the state and the state are sent.',
             meta: source('COLOMessage.vmstate-size', 'since 2.8'),
             entry: 'sendVmstate',
-            on: { 'outgoing.vmstate-sent': 'sent' },
+            // Who hears the answer first knows that all of it was sent.
+            on: { 'outgoing.vmstate-sent': 'sent', 'outgoing.vmstate-received': 'received' },
           },
           sent: {
             description: 'Waiting until the secondary has all of it.',

@@ -101,7 +101,7 @@ export const invariants = {
   },
   I27: {
     title: 'whole checkpoint',
-    text: 'A checkpoint is all or nothing: a guest is only ever started with memory and devices of one epoch.',
+    text: 'A checkpoint is all or nothing: a guest is only ever started with memory and devices of one epoch; and a pair that nothing has broken takes its checkpoints and stays whole.',
   },
   I28: {
     title: 'failover completes',

@@ -6,18 +6,22 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { Result } from 'effect'
 import t from 'tap'
 import { makeScenario, parseMeta, parseRecording, validateScenario, type Verdict } from '../src/trace/index.ts'
-import { coreActionText } from './arbitraries/core-actions.ts'
+import { coloRuntimeMutants } from './mutants/colo-runtime-mutants.ts'
 import { lockStepMutants } from './mutants/lock-step-mutants.ts'
-import { counterexampleOf, metaOf, recordingsOf, type CounterexampleTrace } from './suites/counterexample-trace.ts'
+import type { Mutant } from './mutants/mutant.ts'
+import { coloRuntimeScripts } from './suites/colo-runtime-scripts.ts'
+import { counterexampleOf, type CounterexampleTrace } from './suites/counterexample-trace.ts'
 import { lockStepScripts } from './suites/lock-step-scripts.ts'
+import { metaOf, recordingsOf } from './suites/observed-recording.ts'
+import { runtimeCounterexampleOf } from './suites/runtime-trace.ts'
 
 const folder = new URL('../traces/counterexamples/', import.meta.url)
 
 const replay = (name: string, trace: CounterexampleTrace): Verdict => {
-  const recordings = [...recordingsOf(trace)].map(
+  const recordings = [...recordingsOf(trace.observation, trace.profile)].map(
     ([party, text]) => [party, Result.getOrThrow(parseRecording(`${name}.${party}.jsonl`, text))] as const,
   )
-  return validateScenario(makeScenario(name, recordings, parseMeta(JSON.stringify(metaOf(trace)))))
+  return validateScenario(makeScenario(name, recordings, parseMeta(JSON.stringify(metaOf(trace.observation)))))
 }
 
 const verdictText = (verdict: Verdict): string =>
@@ -34,20 +38,28 @@ const index: string[] = [
 ]
 const missing: string[] = []
 const verdicts = new Map<string, string>()
-for (const mutant of lockStepMutants) {
-  const trace = counterexampleOf(mutant, lockStepScripts)
+const traces: readonly (readonly [Mutant<unknown>, CounterexampleTrace | undefined])[] = [
+  ...lockStepMutants.map((mutant) => [mutant, counterexampleOf(mutant, lockStepScripts)] as const),
+  ...(await Promise.all(
+    coloRuntimeMutants
+      .filter(({ id }) => id.startsWith('F'))
+      .map(async (mutant) => [mutant, await runtimeCounterexampleOf(mutant, coloRuntimeScripts)] as const),
+  )),
+]
+for (const [mutant, trace] of traces) {
   if (trace === undefined) {
     missing.push(mutant.id)
     continue
   }
   const said = verdictText(replay(mutant.id, trace))
   verdicts.set(mutant.id, said)
-  for (const [party, text] of recordingsOf(trace)) files.set(`${mutant.id}.${party}.jsonl`, text)
-  files.set(`${mutant.id}.meta.json`, `${JSON.stringify(metaOf(trace))}\n`)
+  for (const [party, text] of recordingsOf(trace.observation, trace.profile))
+    files.set(`${mutant.id}.${party}.jsonl`, text)
+  files.set(`${mutant.id}.meta.json`, `${JSON.stringify(metaOf(trace.observation))}\n`)
   index.push(
     `${mutant.id}  ${mutant.title}`,
     `    ${trace.property}: ${trace.violation}`,
-    ...trace.script.actions.map((action, number) => `    ${number + 1}. ${coreActionText(action)}`),
+    ...trace.lines.map((line, number) => `    ${number + 1}. ${line}`),
     `    replay: ${said}`,
     '',
   )

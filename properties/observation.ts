@@ -154,12 +154,25 @@ export interface LoadSeen {
 export interface FaultSeen {
   readonly kind: 'fault'
   readonly atMillis: number
-  readonly fault: 'cut' | 'crash' | 'refuse' | 'freeze' | 'thaw'
+  /** `load`: a checkpoint that cannot be loaded; `compare`: the connection on which packets are compared is cut. */
+  readonly fault: 'cut' | 'crash' | 'refuse' | 'freeze' | 'thaw' | 'load' | 'compare'
   readonly party?: Party
+}
+
+/** What went over the socket of a process, in the order in which it did. */
+export interface MessageSeen {
+  readonly kind: 'message'
+  readonly party: Party
+  readonly atMillis: number
+  readonly message:
+    | { readonly type: 'command'; readonly name: string; readonly arguments: unknown }
+    | { readonly type: 'answer'; readonly answer: Answer }
+    | { readonly type: 'event'; readonly event: ManagerEvent }
 }
 
 /** One line of the timeline. */
 export type Seen =
+  | MessageSeen
   | StateSeen
   | CommandSeen
   | EventSeen
@@ -180,6 +193,8 @@ export interface StreamSeen {
   readonly connection: number
   /** All bytes that the source handed over. */
   readonly bytes: Uint8Array
+  /** How many of them are the stream, where checkpoints of COLO follow. */
+  readonly streamBytes?: number
   /** Whether the stream ends with its last byte, and is whole. */
   readonly complete: boolean
   /** Why it is no migration stream. */

@@ -26,6 +26,19 @@ export type RuntimeAction =
   | { readonly do: 'crash'; readonly who: 'source' | 'destination' }
   | { readonly do: 'refuse'; readonly on: boolean }
   | { readonly do: 'freeze'; readonly on: boolean }
+  /** Migrates, and lets time pass until the pair goes on in lock-step. */
+  | { readonly do: 'pair up' }
+  /** Lets time pass until lock-step of a side is in a state. */
+  | { readonly do: 'until'; readonly who: Side; readonly state: string }
+  /** Packets of a pair cannot be compared any more. */
+  | { readonly do: 'cut-compare' }
+  /** The guest of a side shuts down. */
+  | { readonly do: 'shut-down'; readonly who: Side }
+  /** The next checkpoint cannot be loaded: nothing of it, or only a part. */
+  | { readonly do: 'fail-load'; readonly how: 'intact' | 'torn' }
+
+/** A side of the pair: the source and the destination that was started last. */
+export type Side = 'source' | 'destination'
 
 const callText = ({ name, arguments: args }: CommandCall): string =>
   args === undefined ? name : `${name} ${JSON.stringify(args)}`
@@ -52,6 +65,12 @@ export const actionText = (action: RuntimeAction): string => {
     case 'refuse':
     case 'freeze':
       return `${action.do} ${action.on ? 'on' : 'off'}`
+    case 'until':
+      return `until ${action.who} is in ${action.state}`
+    case 'shut-down':
+      return `the guest of the ${action.who} shuts down`
+    case 'fail-load':
+      return `the next load fails, ${action.how}`
     default:
       return action.do
   }
@@ -59,6 +78,7 @@ export const actionText = (action: RuntimeAction): string => {
 
 /** Carries one action out. */
 export const perform = async (world: RuntimeWorld, action: RuntimeAction): Promise<void> => {
+  const partyOf = (who: Side): string => (who === 'source' ? who : (world.destination?.party ?? ''))
   switch (action.do) {
     case 'migrate':
       return world.migrate()
@@ -85,11 +105,21 @@ export const perform = async (world: RuntimeWorld, action: RuntimeAction): Promi
       return world.cutAt({ connection: world.network.connections.length, direction, at: { message }, fate })
     }
     case 'crash':
-      return world.crash(action.who === 'source' ? 'source' : (world.destination?.party ?? ''))
+      return world.crash(partyOf(action.who))
     case 'refuse':
       return world.refuse(action.on)
     case 'freeze':
       return world.freeze(action.on)
+    case 'pair up':
+      return world.pairUp()
+    case 'until':
+      return world.untilColo(partyOf(action.who), action.state)
+    case 'cut-compare':
+      return world.cutCompare()
+    case 'shut-down':
+      return world.shutDown(partyOf(action.who))
+    case 'fail-load':
+      return world.service?.failLoad(action.how)
   }
 }
 
@@ -108,11 +138,11 @@ export class RuntimeCommand implements fc.AsyncCommand<RuntimeModel, RuntimeWorl
 
   /** Before the first migration there is nothing to crash or to freeze, so nothing is wasted on it. */
   check({ migrations }: Readonly<RuntimeModel>): boolean {
-    return migrations > 0 || !['crash', 'cut', 'cancel', 'continue', 'race'].includes(this.action.do)
+    return migrations > 0 || !['crash', 'cut', 'cancel', 'continue', 'race', 'until'].includes(this.action.do)
   }
 
   async run(model: RuntimeModel, world: RuntimeWorld): Promise<void> {
-    if (this.action.do === 'migrate') model.migrations++
+    if (this.action.do === 'migrate' || this.action.do === 'pair up') model.migrations++
     await perform(world, this.action)
   }
 

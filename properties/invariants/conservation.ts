@@ -11,7 +11,8 @@ const FRAMING_BYTES_PER_SECTION = 10
 /** At the end of a run that went through, everything has been handed over and counted. */
 const wire = (observation: Observation): readonly Violation[] =>
   observation.streams
-    .filter(({ run, complete }) => run > 0 && complete)
+    // In lock-step there is no end: the last figures that were told are of a moment before the last bytes.
+    .filter(({ run, complete, streamBytes }) => run > 0 && complete && streamBytes === undefined)
     .flatMap((stream) => {
       const run = runsOf(observation, 'source').get(stream.run)?.at(-1)?.outgoing
       const last = run?.ram

@@ -21,9 +21,10 @@ const passes = (bytes: Uint8Array): boolean => {
   }
 }
 
-const problems = ({ run, bytes, complete, error }: StreamSeen): readonly Violation[] => {
+const problems = ({ run, bytes: all, streamBytes, complete, error }: StreamSeen): readonly Violation[] => {
   if (error !== undefined) return [`the stream of run ${run} is none: ${error}`]
   if (run === 0 || !complete) return []
+  const bytes = all.subarray(0, streamBytes)
   const found: Violation[] = []
   if (!passes(bytes)) found.push(`the stream of run ${run} came in pieces and is none as a whole`)
   for (let cut = 1; cut <= CUTS; cut++) {

@@ -6,15 +6,35 @@ import type { Property, Violation } from '../property.ts'
 import { forcedMillis } from './one-runner.ts'
 import { coloMode, failoverStatus, incomingStatus, isColoBroken, runState } from '../state-view.ts'
 
+/** What ends a pair: a fault of the world, or an operator. */
+const hasReasonToBreak = (observation: Observation): boolean =>
+  linesOf(observation, 'fault').some(({ fault }) => fault !== 'compare') ||
+  linesOf(observation, 'command').some(
+    ({ name, answer }) => ['x-colo-lost-heartbeat', 'migrate_cancel', 'quit'].includes(name) && answer.type === 'reply',
+  )
+
+const breaksByItself = (observation: Observation): readonly Violation[] =>
+  hasReasonToBreak(observation)
+    ? []
+    : linesOf(observation, 'state')
+        .filter(({ before, after }) => isColoBroken(after) && !isColoBroken(before))
+        .map(
+          ({ party, atMillis, after }) =>
+            `the pair of ${party} comes apart at ${atMillis} ms and nothing has broken it: ` +
+            `${after.outgoing?.error ?? after.incoming?.error ?? ''}`,
+        )
+
 export const wholeCheckpoint: Property = {
   ...invariant('I27'),
-  check: (observation) =>
-    linesOf(observation, 'epoch')
+  check: (observation) => [
+    ...linesOf(observation, 'epoch')
       .filter(({ whole }) => !whole)
       .map(
         ({ party, atMillis, memory, devices }) =>
           `${party} starts at ${atMillis} ms with memory of ${memory} and devices of ${devices}`,
       ),
+    ...breaksByItself(observation),
+  ],
 }
 
 /** Where a failover can go in one step of a core, which may take several of its own. */
@@ -105,12 +125,15 @@ const outputs = (observation: Observation, both: number): readonly Violation[] =
       : [`${party} tells the client packet ${number} at ${atMillis} ms: ${fates[fate]}`],
   )
 
+const packets = (numbers: readonly number[]): string =>
+  numbers.length === 1 ? `packet ${numbers[0]}` : `packets ${numbers[0]} to ${numbers.at(-1)}`
+
 const stuck = ({ end }: Observation): readonly Violation[] =>
   end.parties
     .filter(
       ({ party, crashed, stuckPackets = [] }) => !crashed && stuckPackets.length > 0 && !end.unsettled.includes(party),
     )
-    .map(({ party, stuckPackets = [] }) => `${party} never lets out packet ${stuckPackets.join(' and ')}`)
+    .map(({ party, stuckPackets = [] }) => `${party} never lets out ${packets(stuckPackets)}`)
 
 export const survivorServes: Property = {
   ...invariant('I29'),
@@ -124,8 +147,12 @@ export const survivorServes: Property = {
 
 /** A pair that comes apart says so at once; part of I9: nobody waits for what nobody was told of. */
 export const tellsBreak = (observation: Observation): readonly Violation[] =>
-  linesOf(observation, 'state').flatMap(({ party, atMillis, before, after, outputs = [] }) => {
-    const told = outputs.some((output) => output.type === 'event' && output.event.event === 'COLO_EXIT')
+  linesOf(observation, 'state').flatMap(({ party, atMillis, before, after, outputs }) => {
+    const told =
+      outputs?.some((output) => output.type === 'event' && output.event.event === 'COLO_EXIT') ??
+      linesOf(observation, 'event').some(
+        (line) => line.party === party && line.event.event === 'COLO_EXIT' && line.atMillis === atMillis,
+      )
     return isColoBroken(after) && !isColoBroken(before) && !told && !hasCrashed(observation, party)
       ? [`the pair of ${party} comes apart at ${atMillis} ms and nobody is told`]
       : []

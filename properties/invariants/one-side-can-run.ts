@@ -3,7 +3,7 @@ import { invariant } from '../../machines/index.ts'
 import { linesOf, partiesOf, type Observation } from '../observation.ts'
 import type { Property, Violation } from '../property.ts'
 import type { CoreState } from '../../src/core/index.ts'
-import { canRun, incomingStatus, isColoBroken, outgoingStatus, pathOf, runState } from '../state-view.ts'
+import { canRun, coloMode, incomingStatus, isColoBroken, outgoingStatus, pathOf, runState } from '../state-view.ts'
 import { keptInLockStep } from './lock-step.ts'
 import { forcedMillis } from './one-runner.ts'
 
@@ -27,10 +27,15 @@ const waitsForOperator = ({ end }: Observation): boolean =>
 
 const coloWasLeft = ({ leftColo }: CoreState): boolean => leftColo !== undefined
 
+/** A primary whose guest stands still for a checkpoint: it goes on by itself, or every wait does not end (I9). */
+const isWholePrimary = (state: CoreState): boolean => coloMode(state) === 'primary' && !isColoBroken(state)
+
 const holders = (observation: Observation): readonly Violation[] => {
   const { end } = observation
   if (end.unsettled.length > 0 || end.partitioned || forcedMillis(observation) < Infinity) return []
-  const able = end.parties.filter(({ crashed, state }) => !crashed && canRun(state)).map(({ party }) => party)
+  const able = end.parties
+    .filter(({ crashed, state }) => !crashed && (canRun(state) || isWholePrimary(state)))
+    .map(({ party }) => party)
   const nobodyMay = nobodyCouldTell(observation) || brokeInPostcopy(observation) || waitsForOperator(observation)
   if (able.length === 1 || (able.length === 0 && nobodyMay)) return []
   return [`${able.length === 0 ? 'nobody' : able.join(' and ')} can run the guest when all is quiet`]

@@ -1,13 +1,9 @@
-/**
- * A counterexample as a trace: the script that shows a seeded bug, as short as it can be made, and what the managers of the
- * parties saw of it, as recordings that `switchover replay` and the chart page open.
- */
+/** A counterexample as a trace: the script that shows a seeded bug, as short as it can be made, and what was seen of it. */
 import { breaches, catalogue } from '../catalogue.ts'
-import { quirks } from '../../machines/index.ts'
-import type { CoreOutput } from '../../src/core/index.ts'
+import { quirks, type Profile } from '../../machines/index.ts'
 import type { Mutant } from '../mutants/mutant.ts'
-import { linesOf, type Observation, type Party } from '../observation.ts'
-import { performOnCore } from '../arbitraries/core-actions.ts'
+import type { Observation } from '../observation.ts'
+import { coreActionText, performOnCore } from '../arbitraries/core-actions.ts'
 import { coloMode } from '../state-view.ts'
 import { CoreWorld, type CoreSystem } from '../worlds/core-world.ts'
 import type { CoreScript } from './core-scripts.ts'
@@ -15,7 +11,9 @@ import { observeCore } from './core-suite.ts'
 
 /** See the head of this file. */
 export interface CounterexampleTrace {
-  readonly script: CoreScript
+  /** What was done, a line an action. */
+  readonly lines: readonly string[]
+  readonly profile: Profile
   readonly observation: Observation
   /** The property that is broken, and how. */
   readonly property: string
@@ -58,7 +56,13 @@ export const counterexampleOf = (
     .sort((a, b) => a.actions.length - b.actions.length)[0]
   if (found === undefined) return undefined
   const [, violation] = shows(system, found, property)!
-  return { script: found, observation: withQuestions(system, found), property, violation }
+  return {
+    lines: found.actions.map(coreActionText),
+    profile: found.plan.profile,
+    observation: withQuestions(system, found),
+    property,
+    violation,
+  }
 }
 
 const questions = ['query-migrate', 'query-status', 'x-colo-lost-heartbeat'] as const
@@ -73,53 +77,3 @@ const withQuestions = (system: CoreSystem, { plan, actions }: CoreScript): Obser
       if (name !== 'x-colo-lost-heartbeat' || coloMode(state) !== 'unknown') world.command(party, name)
   return world.stop()
 }
-
-const greeting = (profile: '2.11' | '7.2') => {
-  const [major, minor] = profile.split('.').map(Number)
-  return { QMP: { version: { qemu: { micro: 0, minor, major }, package: '' }, capabilities: [] } }
-}
-
-const messageOf = (output: CoreOutput, atMillis: number): unknown => {
-  const timestamp = { seconds: Math.floor(atMillis / 1000), microseconds: (atMillis % 1000) * 1000 }
-  if (output.type === 'event') return { timestamp, ...output.event }
-  if (output.type === 'reply') return { return: output.value }
-  return output.type === 'refusal' ? { error: { class: output.class, desc: output.desc } } : undefined
-}
-
-const nameOf = (party: Party): string => {
-  if (party === 'source') return 'src'
-  const number = Number(party.split('-')[1])
-  return number === 1 ? 'dst' : `dst${number}`
-}
-
-/** What each party's manager said and was told, a line a message, by the name of the party's recording. */
-export const recordingsOf = ({ script, observation }: CounterexampleTrace): ReadonlyMap<string, string> => {
-  const recordings = new Map<string, string>()
-  for (const { party } of observation.end.parties) {
-    const lines = [{ t: 0, dir: '<-', msg: greeting(script.plan.profile) as unknown }]
-    for (const { party: who, atMillis, input, outputs = [] } of linesOf(observation, 'state')) {
-      if (who !== party || input === undefined) continue
-      const t = atMillis / 1000
-      if (input.type === 'command') {
-        const { name, arguments: given } = input
-        lines.push({ t, dir: '->', msg: { execute: name, ...(given === undefined ? {} : { arguments: given }) } })
-      }
-      for (const output of outputs) {
-        const msg = messageOf(output, atMillis)
-        if (msg !== undefined) lines.push({ t, dir: '<-', msg })
-      }
-    }
-    recordings.set(nameOf(party), lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
-  }
-  return recordings
-}
-
-/** How the parties were started. */
-export const metaOf = ({ observation }: CounterexampleTrace): object => ({
-  sides: Object.fromEntries(
-    observation.end.parties.map(({ party }) => [
-      nameOf(party),
-      { args: party === 'source' ? [] : ['-incoming', 'defer'] },
-    ]),
-  ),
-})

@@ -1,9 +1,12 @@
 /** One line that names a failing run: enough to make exactly that run again. */
 
-/** What can be run again: the pair of cores, a pair in lock-step, one core in a storm of facts, the processes. */
+/**
+ * What can be run again: the pair of cores, a pair of them in lock-step, one core in a storm of facts, the processes, and a
+ * pair of those in lock-step.
+ */
 export type Suite = (typeof suites)[number]
 
-const suites = ['core', 'colo', 'storm', 'runtime'] as const
+const suites = ['core', 'colo', 'storm', 'runtime', 'lock-step'] as const
 
 /** What a token holds. */
 export interface ReplayToken {
@@ -37,7 +40,7 @@ export const formatReplayToken = ({ suite, seed, path, replayPath, only }: Repla
 
 /** Reads a token back, out of a line of other text too; undefined if there is none. */
 export const parseReplayToken = (text: string): ReplayToken | undefined => {
-  const [, name, rest = ''] = /switchover-check:(\w+):(\S+)/.exec(text) ?? []
+  const [, name, rest = ''] = /switchover-check:([\w-]+):(\S+)/.exec(text) ?? []
   const fields = new Map(
     rest.split(':').map((field) => [field.slice(0, field.indexOf('=')), field.slice(field.indexOf('=') + 1)] as const),
   )

@@ -15,7 +15,7 @@ export interface Counterexample {
 
 /** See the head of this file. */
 export interface SuiteResult {
-  readonly suite: 'core' | 'runtime'
+  readonly suite: 'core' | 'runtime' | 'lock-step'
   readonly system: string
   readonly seed: number
   /** Runs that were made before the first failure, or in all. */

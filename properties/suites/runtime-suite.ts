@@ -3,6 +3,7 @@
  * every property. The first property that breaks is the one that the sequence is shrunk for.
  */
 import * as fc from 'fast-check'
+import { coloRuntimeCommands, coloRuntimeSetting } from '../arbitraries/colo-commands.ts'
 import { plan as anyPlan } from '../arbitraries/plans.ts'
 import { perform, runtimeCommands, type RuntimeAction } from '../arbitraries/runtime-commands.ts'
 import { breaches, catalogue, type Breach } from '../catalogue.ts'
@@ -19,7 +20,27 @@ export interface RuntimeSuiteOptions extends SuiteOptions {
   readonly system?: RuntimeSystem
   /** Default: plans of every temper. */
   readonly plan?: Plan
+  /** Default `migration`. `lock-step` is a pair that goes on in COLO. */
+  readonly world?: RuntimeWorldKind
 }
+
+/** What a world of processes is about. */
+export type RuntimeWorldKind = 'migration' | 'lock-step'
+
+const kinds = {
+  migration: {
+    plans: anyPlan,
+    commands: runtimeCommands,
+    suite: 'runtime',
+    set: (world: RuntimeWorld) => world.migrate(),
+  },
+  'lock-step': {
+    plans: coloRuntimeSetting,
+    commands: coloRuntimeCommands,
+    suite: 'lock-step',
+    set: (world: RuntimeWorld) => world.pairUp(),
+  },
+} as const
 
 /** Carries a script out in a new world, and gives what was seen. */
 export const observeRuntime = async (
@@ -41,8 +62,9 @@ export const runRuntimeSuite = async (options: RuntimeSuiteOptions = {}): Promis
   let properties: readonly Property[] = catalogue.filter(({ id }) => onlyProperty === undefined || id === onlyProperty)
   const coverage = new Coverage()
   let broken: readonly Breach[] = []
-  const plans = options.plan === undefined ? anyPlan : fc.constant(options.plan)
-  const sequences = fc.commands(runtimeCommands, {
+  const { world: kind = 'migration' } = options
+  const plans = options.plan === undefined ? kinds[kind].plans : fc.constant(options.plan)
+  const sequences = fc.commands(kinds[kind].commands, {
     maxCommands: commandsMax,
     size: 'max',
     ...(replayPath === undefined ? {} : { replayPath }),
@@ -53,7 +75,7 @@ export const runRuntimeSuite = async (options: RuntimeSuiteOptions = {}): Promis
       const model = { migrations: 0 }
       await fc.asyncModelRun(() => ({ model, real: world }), commands)
       // A sequence without a migration has set the scene for one.
-      if (model.migrations === 0) await world.migrate()
+      if (model.migrations === 0) await kinds[kind].set(world)
       const observation = await world.finish()
       coverage.add(observation)
       const found = breaches(observation, properties)
@@ -66,9 +88,9 @@ export const runRuntimeSuite = async (options: RuntimeSuiteOptions = {}): Promis
     { numRuns: runs, seed, ...(path === undefined ? {} : { path, endOnFailure: true }) },
   )
   if (details.failed && broken.length === 0) throw details.errorInstance ?? new Error('the suite itself failed')
-  const counterexample = details.failed ? counterexampleOf(details, seed, broken) : undefined
+  const counterexample = details.failed ? counterexampleOf(details, seed, broken, kind) : undefined
   return {
-    suite: 'runtime',
+    suite: kinds[kind].suite,
     system: system.name,
     seed,
     runs: details.numRuns,
@@ -81,17 +103,20 @@ const counterexampleOf = (
   details: fc.RunDetails<[Plan, Iterable<fc.AsyncCommand<object, RuntimeWorld>>]>,
   seed: number,
   broken: readonly Breach[],
+  kind: RuntimeWorldKind,
 ): Counterexample => {
   const [plan, commands] = details.counterexample ?? []
   const replayPath = replayPathOf(commands)
   const [first] = broken
   const lines = [...(commands ?? [])].map((command) => String(command))
   return {
-    commands: lines.includes('migrate') ? lines : [...lines, 'migrate'],
+    commands: lines.some((line) => line === 'migrate' || line === 'pair up')
+      ? lines
+      : [...lines, kind === 'migration' ? 'migrate' : 'pair up'],
     setting: planText(plan),
     breaches: broken,
     token: formatReplayToken({
-      suite: 'runtime',
+      suite: kinds[kind].suite,
       seed,
       ...(details.counterexamplePath === null ? {} : { path: details.counterexamplePath }),
       ...(replayPath === undefined ? {} : { replayPath }),

@@ -102,6 +102,7 @@ export class LockStep {
   }
 
   failLoad(how: 'intact' | 'torn'): void {
+    this.#note({ kind: 'fault', atMillis: this.#host.nowMillis(), fault: 'load' })
     this.#loadFails = how
   }
 

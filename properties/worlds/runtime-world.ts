@@ -19,6 +19,7 @@ import {
   PAGE_BYTES,
   WritingGuest,
   type Guest,
+  type GuestOutputOptions,
 } from '../../src/memory/index.ts'
 import { fiberDataPlaneOf, engines, type EngineMakers, type Steppable } from '../../src/transfer/fiber-data-plane.ts'
 import { DataPlane } from '../../src/transfer/data-plane.ts'
@@ -27,20 +28,35 @@ import type { GuestHost } from '../../src/transfer/guest-host.ts'
 import { RAM_BLOCK_NAME } from '../../src/transfer/guest-program.ts'
 import {
   makeMigrationProcess,
+  type CommandRefused,
   type MigrationProcess,
   type MigrationProcessOptions,
+  type ProcessOutput,
 } from '../../src/transfer/migration-process.ts'
-import type { Wait } from '../../src/transfer/order.ts'
+import { NO_FIGURES } from '../../src/transfer/colo/guest-network.ts'
+import type { IncomingEngineOptions } from '../../src/transfer/incoming-engine.ts'
+import type { IncomingOrder, Wait } from '../../src/transfer/order.ts'
 import {
   ANSWER_PATIENCE_MILLIS,
   type Answer,
   type EndFigures,
+  type MessageSeen,
   type Observation,
   type Party,
   type PartyEnd,
   type Seen,
 } from '../observation.ts'
-import { incomingStatus, isBusy, outgoingStatus, pathOf, runState } from '../state-view.ts'
+import {
+  coloMode,
+  failoverStatus,
+  incomingStatus,
+  isBusy,
+  isColoAtRest,
+  outgoingStatus,
+  pathOf,
+  runState,
+} from '../state-view.ts'
+import { isCompareUri, PairService, type ColoPlan } from './pair-service.ts'
 import { StreamShadow } from './stream-shadow.ts'
 
 /** What a runtime suite drives. A mutant replaces one of these. */
@@ -86,6 +102,8 @@ export interface Plan {
   readonly fence: boolean
   /** The destinations have less memory than the source, so that they refuse its stream. */
   readonly mismatch: boolean
+  /** The parties are to go on in lock-step, and their guests send packets. */
+  readonly colo?: ColoPlan
 }
 
 /** A plan that converges after a few passes. */
@@ -111,6 +129,8 @@ export const REST_MILLIS_MAX = 5000
 /** How long a run may go on before the operator looks after it. */
 const PATIENCE_MILLIS = 1500
 const HELP_ROUNDS = 3
+/** How long a moment of lock-step may be waited for. */
+const MOMENT_MILLIS_MAX = 400
 const STEP_MILLIS = 50
 
 interface Member {
@@ -133,9 +153,13 @@ export class RuntimeWorld {
   readonly #timeline: Seen[] = []
   readonly #members: Member[] = []
   readonly #shadows = new Map<number, StreamShadow>()
+  /** What guests of a plan with COLO do for their client. */
+  readonly service: PairService | undefined
   readonly #scope: Scope.Closeable
   readonly #services: Context.Context<Transport | DataPlane | Scope.Scope>
   readonly #clock: { readonly currentTimeMillisUnsafe: () => number }
+  /** A checkpoint was put in use in the last step. */
+  #goesOn = false
   #commandsBegun = 0
   #commandsOpen = 0
   /** Called at every new state of the source: where a plan of "at the n-th state do this" hooks in. */
@@ -157,16 +181,26 @@ export class RuntimeWorld {
     this.#services = services
     this.#clock = clock
     this.#shadows = shadows
+    this.service =
+      plan.colo === undefined
+        ? undefined
+        : new PairService(plan.colo, {
+            note: (seen) => this.note(seen),
+            nowMillis: () => this.nowMillis,
+            freshGuest: () => freshGuest(plan),
+            figures: (party) => this.member(party)?.process.network() ?? NO_FIGURES,
+            kill: (by) => this.crashFromWithin(by === 'source' ? (this.destination?.party ?? '') : 'source'),
+          })
   }
 
   /** A world with a source whose guest runs. */
   static async make(system: RuntimeSystem, plan: Plan): Promise<RuntimeWorld> {
     const shadows = new Map<number, StreamShadow>()
-    const network = new SimulatedNetwork({
+    const network: SimulatedNetwork = new SimulatedNetwork({
       capacityBytes: plan.capacityBytes,
       latencyMillis: plan.latencyMillis,
       tap: (connection, direction, bytes) => {
-        if (direction !== 'forward') return
+        if (direction !== 'forward' || isCompareUri(network.connections[connection]?.uri ?? '')) return
         const known = shadows.get(connection) ?? new StreamShadow(connection, plan.pages)
         shadows.set(connection, known)
         known.write(bytes)
@@ -191,6 +225,8 @@ export class RuntimeWorld {
       'downtime-limit': plan.downtimeLimitMillis,
     })
     if (plan.pause) await world.setCapability('pause-before-switchover', true)
+    if (plan.colo !== undefined)
+      await world.command('source', 'migrate-set-parameters', { 'x-checkpoint-delay': plan.colo.delayMillis })
     return world
   }
 
@@ -232,18 +268,21 @@ export class RuntimeWorld {
       const pages = isSource || !plan.mismatch ? plan.pages : plan.pages / 2
       const memory = allocate(pages)
       if (isSource) boot(memory, plan)
-      const guest = guestOf(memory, plan)
+      const guest = guestOf(memory, plan, world.service?.outputOf(world.#members.length))
+      world.service?.join(party, memory, guest)
       const host = yield* world.#system.makeHost(guest).pipe(Effect.provideService(Scope.Scope, scope))
       let made: Member | undefined
       const member = (): Member | undefined => made
       let serial = 0
       const process = yield* world.#system
         .makeProcess({
-          guest: world.#watchedHost(party, host, member),
+          guest: world.#watchedHost(party, world.service?.watch(party, host) ?? host, member),
           images: world.#watchedImages(party),
           identity: () => new Uint8Array(16).fill(++serial),
           ...(isSource ? {} : { incoming: 'defer' as const }),
-          fence: Effect.sync(() => plan.fence && world.destination?.crashed === true),
+          ...(world.service?.optionsOf(party) ?? {
+            fence: Effect.sync(() => plan.fence && world.destination?.crashed === true),
+          }),
         })
         .pipe(Effect.provideService(Scope.Scope, scope))
       made = {
@@ -270,7 +309,10 @@ export class RuntimeWorld {
         const it = member()
         if (it !== undefined) {
           const state = yield* it.process.state
-          if (action === 'start' && !it.booted) world.#noteArrival(it)
+          if (action === 'start') {
+            if (world.service !== undefined) world.service.started(party)
+            else if (!it.booted) world.#noteArrival(it)
+          }
           it.booted ||= action === 'start'
           if (it.running !== (action === 'start'))
             world.note({ kind: 'guest', party, atMillis: world.nowMillis, action, state })
@@ -310,17 +352,25 @@ export class RuntimeWorld {
       let before: CoreState | undefined
       yield* process.states.pipe(
         Stream.runForEach((after) => {
-          if (before !== undefined) world.note({ kind: 'state', party, atMillis: world.nowMillis, before, after })
+          if (before !== undefined) {
+            world.note({ kind: 'state', party, atMillis: world.nowMillis, before, after })
+            if (failoverStatus(after) === 'completed' && failoverStatus(before) !== 'completed')
+              world.service?.opened(party)
+          }
           before = after
           return party === 'source' && world.onSourceState !== undefined ? world.onSourceState(after) : Effect.void
         }),
+        Effect.forkIn(member.scope),
+      )
+      yield* Stream.fromSubscription(yield* process.outputs).pipe(
+        Stream.runForEach((output) => Effect.sync(() => world.#noteMessage(party, output))),
         Effect.forkIn(member.scope),
       )
       yield* process.events.pipe(
         Stream.runForEach(({ atMillis, event }) =>
           event.event !== 'MIGRATION'
             ? Effect.sync(() => world.note({ kind: 'event', party, atMillis, event }))
-            : process.execute('query-migrate').pipe(
+            : world.#ask(member, 'query-migrate').pipe(
                 Effect.catch((refused) => Effect.succeed(refused)),
                 Effect.zip(process.state),
                 Effect.map(([query, { outgoingNumber }]) =>
@@ -332,11 +382,35 @@ export class RuntimeWorld {
       )
       yield* TestClock.adjust(0)
       yield* world.#execute(member, 'migrate-set-capabilities', {
-        capabilities: ['events', ...world.plan.capabilities].map((capability) => ({ capability, state: true })),
+        capabilities: ['events', ...(world.plan.colo === undefined ? [] : ['x-colo']), ...world.plan.capabilities].map(
+          (capability) => ({ capability, state: true }),
+        ),
       })
       if (Object.keys(world.plan.parameters).length > 0)
         yield* world.#execute(member, 'migrate-set-parameters', world.plan.parameters)
     })
+  }
+
+  /** Gives a command; what comes back is among the messages too, as everything that the process says. */
+  #ask({ party, process }: Member, name: string, args?: unknown): Effect.Effect<unknown, CommandRefused> {
+    return Effect.suspend(() => {
+      this.note({
+        kind: 'message',
+        party,
+        atMillis: this.nowMillis,
+        message: { type: 'command', name, arguments: args },
+      })
+      return process.execute(name, args)
+    })
+  }
+
+  #noteMessage(party: Party, output: ProcessOutput): void {
+    const { atMillis = this.nowMillis } = output.kind === 'event' ? output : {}
+    const message: MessageSeen['message'] =
+      output.kind === 'event'
+        ? { type: 'event', event: output.event }
+        : { type: 'answer', answer: answerOf(output.result) }
+    this.note({ kind: 'message', party, atMillis, message })
   }
 
   #execute(member: Member, name: string, args: unknown): Effect.Effect<Answer> {
@@ -346,7 +420,7 @@ export class RuntimeWorld {
       const atMillis = world.nowMillis
       const begun = ++world.#commandsBegun
       const alone = ++world.#commandsOpen === 1
-      const answer = yield* member.process.execute(name, args).pipe(
+      const answer = yield* world.#ask(member, name, args).pipe(
         Effect.map((value): Answer => ({ type: 'reply', value })),
         Effect.catch((refused) =>
           Effect.succeed<Answer>({ type: 'refusal', class: refused.class, desc: refused.desc }),
@@ -435,6 +509,14 @@ export class RuntimeWorld {
     return isFresh ? last.uri : (await this.addDestination()).uri
   }
 
+  /** The guest of a party shuts down. */
+  async shutDown(party: Party): Promise<void> {
+    const member = this.member(party)
+    if (member === undefined || member.crashed || !member.running) return
+    await this.run(member.process.guestFact('guest.shutdown'))
+    await this.advance(0)
+  }
+
   advance(millis: number): Promise<void> {
     return this.run(TestClock.adjust(millis))
   }
@@ -447,6 +529,12 @@ export class RuntimeWorld {
   cut(fate: Fate): void {
     this.note({ kind: 'fault', atMillis: this.nowMillis, fault: 'cut' })
     this.network.cut(fate)
+  }
+
+  /** Packets cannot be compared any more. */
+  cutCompare(): void {
+    this.note({ kind: 'fault', atMillis: this.nowMillis, fault: 'compare' })
+    for (const { uri, number } of this.network.connections) if (isCompareUri(uri)) this.network.cut('dropped', number)
   }
 
   refuse(on: boolean): void {
@@ -487,7 +575,8 @@ export class RuntimeWorld {
       if (member.crashed) continue
       const state = await this.#state(member)
       const waits = member.party !== 'source' && this.network.frozen
-      if (!waits && isBusy(state)) busy.push(member.party)
+      const isAtRest = coloMode(state) === 'unknown' ? !isBusy(state) : this.#goesOn || isColoAtRest(state)
+      if (!waits && !isAtRest) busy.push(member.party)
     }
     return busy
   }
@@ -496,11 +585,18 @@ export class RuntimeWorld {
   async #rest(millisMax: number): Promise<boolean> {
     for (let passed = 0; passed < millisMax; passed += STEP_MILLIS) {
       if ((await this.#unsettled()).length === 0) {
-        await this.advance(STEP_MILLIS)
+        await this.#step()
         if ((await this.#unsettled()).length === 0) return true
-      } else await this.advance(STEP_MILLIS)
+      } else await this.#step()
     }
     return false
+  }
+
+  /** A pair whose checkpoints follow each other closely is hardly ever found between two: it then has to go on. */
+  async #step(): Promise<void> {
+    const before = this.service?.loads
+    await this.advance(STEP_MILLIS)
+    this.#goesOn = this.service?.loads !== before
   }
 
   /**
@@ -552,9 +648,11 @@ export class RuntimeWorld {
     const state = await this.#state(member)
     const query = crashed
       ? undefined
-      : await this.run(member.process.execute('query-migrate').pipe(Effect.catch((error) => Effect.succeed(error))))
+      : await this.run(this.#ask(member, 'query-migrate').pipe(Effect.catch((error) => Effect.succeed(error))))
     // A guest that arrived stopped is nobody's to start; it is here all the same.
-    const isHere = member.booted || (incomingStatus(state) === 'completed' && runState(state) !== 'inmigrate')
+    const isTorn = incomingStatus(state) === 'failed'
+    const isHere =
+      !isTorn && (member.booted || (incomingStatus(state) === 'completed' && runState(state) !== 'inmigrate'))
     return {
       party,
       state,
@@ -562,16 +660,16 @@ export class RuntimeWorld {
       running,
       query,
       ...(isHere && !crashed ? { wrongPages: this.#wrongPages(member) } : {}),
+      ...(this.service === undefined ? {} : { stuckPackets: this.service.stuck(party, state) }),
     }
   }
 
   /** Memory is a function of seed and counter alone; held against that. */
   #wrongPages(member: Member): readonly string[] {
-    const memory = allocate(this.plan.pages)
-    boot(memory, this.plan)
-    const guest = guestOf(memory, this.plan)
+    if (this.service !== undefined) return this.service.wrongPages(member.party)
+    const guest = freshGuest(this.plan)
     guest.advance(member.guest.counter)
-    const wrong = differences(memory, member.memory)
+    const wrong = differences(guest.memory, member.memory)
     const kept = member.guest.counter === 0 ? 0 : guestCounter(member.memory)
     return kept === member.guest.counter ? wrong : [...wrong, `counter ${kept} for ${member.guest.counter}`]
   }
@@ -595,6 +693,25 @@ export class RuntimeWorld {
     this.#shadows.set(connection, known)
     known.run = Effect.runSync(this.source.process.state).outgoingNumber
     return known
+  }
+
+  /**
+   * Lets time pass, a millisecond at a time, until lock-step of a party is in a state (`primary.lockstep.saving`); at most
+   * `MOMENT_MILLIS_MAX`.
+   */
+  async untilColo(party: Party, state: string): Promise<void> {
+    const member = this.member(party)
+    if (member === undefined) return
+    for (let passed = 0; passed < MOMENT_MILLIS_MAX && !member.crashed; passed++) {
+      if (pathOf(await this.#state(member), 'colo').join('.') === state) return
+      await this.advance(1)
+    }
+  }
+
+  /** Sends the guest to a secondary, and waits until they go on in lock-step. */
+  async pairUp(): Promise<void> {
+    await this.migrate()
+    await this.untilColo('source', 'primary.lockstep.running')
   }
 
   get outgoingPath(): Promise<readonly string[]> {
@@ -623,8 +740,31 @@ const boot = (memory: GuestMemory, { seed }: Plan): void => {
     }
 }
 
-const guestOf = (memory: GuestMemory, { seed, pagesPerSecond, workingSetPages, wipeEvery }: Plan): WritingGuest =>
-  new WritingGuest({ seed, pagesPerSecond, workingSetBytes: workingSetPages * PAGE_BYTES, memory, wipeEvery })
+const guestOf = (
+  memory: GuestMemory,
+  { seed, pagesPerSecond, workingSetPages, wipeEvery }: Plan,
+  output?: GuestOutputOptions,
+): WritingGuest =>
+  new WritingGuest({
+    seed,
+    pagesPerSecond,
+    workingSetBytes: workingSetPages * PAGE_BYTES,
+    memory,
+    wipeEvery,
+    ...(output === undefined ? {} : { output }),
+  })
+
+/** A guest as the source's was when it was booted. */
+const freshGuest = (plan: Plan): WritingGuest => {
+  const memory = allocate(plan.pages)
+  boot(memory, plan)
+  return guestOf(memory, plan)
+}
+
+const answerOf = (result: Extract<ProcessOutput, { kind: 'answer' }>['result']): Answer =>
+  'value' in result
+    ? { type: 'reply', value: result.value }
+    : { type: 'refusal', class: result.refused.class, desc: result.refused.desc }
 
 const differences = (a: GuestMemory, b: GuestMemory): readonly string[] => {
   try {
@@ -662,6 +802,19 @@ const bounded = <Order>(
   }
 }
 
+/** An engine whose memory gives out while a checkpoint is put in use, when the world says so. */
+const tearable = (
+  engine: Steppable<IncomingOrder>,
+  { report }: IncomingEngineOptions,
+  world: () => RuntimeWorld | undefined,
+): Steppable<IncomingOrder> => ({
+  order: (order, now) => {
+    if (order.type !== 'load' || world()?.service?.takeTear() !== true) return engine.order(order, now)
+    report({ type: 'incoming.failed', reason: 'the memory cannot be written', side: 'destination' })
+  },
+  step: (link, now) => engine.step(link, now),
+})
+
 /** What a sending engine lets a test look at. */
 interface Watchable {
   readonly isClean: (block: number, page: number) => boolean
@@ -674,7 +827,7 @@ const isWatchable = (engine: object): engine is Watchable =>
 
 /** Engines that are looked at between two steps, when nothing waits to be handed over. */
 const watch = (makers: EngineMakers, world: () => RuntimeWorld | undefined): EngineMakers => ({
-  incoming: (options) => bounded('incoming', makers.incoming(options), world),
+  incoming: (options) => bounded('incoming', tearable(makers.incoming(options), options, world), world),
   outgoing: (options) => {
     const engine = makers.outgoing(options)
     const here = world()

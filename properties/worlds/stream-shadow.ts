@@ -1,6 +1,6 @@
 /** Reads along what a source writes: the memory that a destination would have, and whether it is a migration stream. */
 import { deviceBytes } from '../../src/transfer/dialect.ts'
-import { decodeXbzrle, silentSink, StreamDecoder } from '../../src/wire/index.ts'
+import { ColoDecoder, decodeXbzrle, silentSink, StreamDecoder, type StreamSink } from '../../src/wire/index.ts'
 import { pageInflater } from '../../src/wire/compression.ts'
 import { PAGE_BYTES, type GuestMemory } from '../../src/memory/index.ts'
 import type { StreamSeen } from '../observation.ts'
@@ -17,7 +17,12 @@ export class StreamShadow {
   /** Number of the run that writes it. */
   run = 0
   readonly #chunks: Uint8Array[] = []
+  readonly #sink: StreamSink
   readonly #decoder: StreamDecoder
+  /** Reads checkpoints, behind a stream that announces them. */
+  #lockStep: ColoDecoder | undefined
+  /** Bytes of the stream in front of them. */
+  #streamBytes: number | undefined
   #left: Uint8Array = new Uint8Array(0)
   #error: string | undefined
   #normal = 0
@@ -38,45 +43,43 @@ export class StreamShadow {
   constructor(connection: number, totalPages: number) {
     this.connection = connection
     this.#totalPages = totalPages
-    this.#decoder = new StreamDecoder(
-      {
-        ...silentSink,
-        ramBlocks: (blocks) => {
-          this.#names = blocks.map(({ name }) => name)
-        },
-        page: (block, offset, bytes, at) => {
-          this.#normal++
-          this.#record(block, PAGE_BYTES)
-          this.#pages.set(`${block}:${offset / PAGE_BYTES}`, bytes.slice(at, at + PAGE_BYTES))
-        },
-        zeroPage: (block, offset, fill) => {
-          this.#zero++
-          this.#record(block, 1)
-          this.#pages.set(`${block}:${offset / PAGE_BYTES}`, new Uint8Array(PAGE_BYTES).fill(fill))
-        },
-        xbzrlePage: (block, offset, bytes, at, length) => {
-          this.#deltas++
-          this.#deltaBytes += this.#record(block, XBZRLE_HEADER_BYTES + length)
-          const known = this.#pages.get(`${block}:${offset / PAGE_BYTES}`)
-          if (known === undefined) throw new Error(`a difference to page ${offset / PAGE_BYTES}, which has not come`)
-          const fault = decodeXbzrle(bytes, at, length, known, 0)
-          if (fault !== undefined) throw new Error(fault)
-        },
-        compressedPage: (block, offset, bytes, at, length) => {
-          this.#compressed++
-          this.#compressedBytes += this.#record(block, COMPRESSED_HEADER_BYTES + length)
-          const page = this.#inflate(bytes, at, length)
-          if (typeof page === 'string') throw new Error(page)
-          this.#pages.set(`${block}:${offset / PAGE_BYTES}`, page.slice(0, PAGE_BYTES))
-        },
-        ramEos: () => {
-          // The first ends the list of blocks, which is no page data.
-          if (this.#setUp) this.#ramBytes += EOS_BYTES
-          this.#setUp = true
-        },
+    this.#sink = {
+      ...silentSink,
+      ramBlocks: (blocks) => {
+        this.#names = blocks.map(({ name }) => name)
       },
-      { deviceLength: deviceBytes, vmDescription: 'required' },
-    )
+      page: (block, offset, bytes, at) => {
+        this.#normal++
+        this.#record(block, PAGE_BYTES)
+        this.#pages.set(`${block}:${offset / PAGE_BYTES}`, bytes.slice(at, at + PAGE_BYTES))
+      },
+      zeroPage: (block, offset, fill) => {
+        this.#zero++
+        this.#record(block, 1)
+        this.#pages.set(`${block}:${offset / PAGE_BYTES}`, new Uint8Array(PAGE_BYTES).fill(fill))
+      },
+      xbzrlePage: (block, offset, bytes, at, length) => {
+        this.#deltas++
+        this.#deltaBytes += this.#record(block, XBZRLE_HEADER_BYTES + length)
+        const known = this.#pages.get(`${block}:${offset / PAGE_BYTES}`)
+        if (known === undefined) throw new Error(`a difference to page ${offset / PAGE_BYTES}, which has not come`)
+        const fault = decodeXbzrle(bytes, at, length, known, 0)
+        if (fault !== undefined) throw new Error(fault)
+      },
+      compressedPage: (block, offset, bytes, at, length) => {
+        this.#compressed++
+        this.#compressedBytes += this.#record(block, COMPRESSED_HEADER_BYTES + length)
+        const page = this.#inflate(bytes, at, length)
+        if (typeof page === 'string') throw new Error(page)
+        this.#pages.set(`${block}:${offset / PAGE_BYTES}`, page.slice(0, PAGE_BYTES))
+      },
+      ramEos: () => {
+        // The first ends the list of blocks, which is no page data.
+        if (this.#setUp) this.#ramBytes += EOS_BYTES
+        this.#setUp = true
+      },
+    }
+    this.#decoder = new StreamDecoder(this.#sink, { deviceLength: deviceBytes, vmDescription: 'required' })
   }
 
   #record(block: number, payload: number): number {
@@ -94,10 +97,19 @@ export class StreamShadow {
       const joined = new Uint8Array(this.#left.length + bytes.length)
       joined.set(this.#left)
       joined.set(bytes, this.#left.length)
-      this.#left = joined.slice(this.#decoder.feed(joined, 0, joined.length))
+      this.#left = joined.slice(this.#feed(joined))
     } catch (error) {
       this.#error = error instanceof Error ? error.message : String(error)
     }
+  }
+
+  #feed(bytes: Uint8Array): number {
+    const used = this.#lockStep === undefined ? this.#decoder.feed(bytes, 0, bytes.length) : 0
+    if (this.#lockStep === undefined && this.#decoder.complete && this.#decoder.colo !== undefined) {
+      this.#lockStep = new ColoDecoder(this.#sink, this.#decoder)
+      this.#streamBytes = this.#decoder.position
+    }
+    return used + (this.#lockStep?.feed(bytes, used, bytes.length) ?? 0)
   }
 
   get hasPages(): boolean {
@@ -138,6 +150,7 @@ export class StreamShadow {
     return {
       connection: this.connection,
       bytes: Buffer.concat(this.#chunks),
+      ...(this.#streamBytes === undefined ? {} : { streamBytes: this.#streamBytes }),
       complete,
       ...(this.#error === undefined ? {} : { error: this.#error }),
       normalPages: this.#normal,

@@ -251,8 +251,8 @@ const checkOurs = (options: Options, suites: readonly Suite[]) =>
         ...(only === undefined ? {} : { onlyProperty: only }),
       }
       const run = async () =>
-        suite === 'runtime'
-          ? runRuntimeSuite(suiteOptions)
+        suite === 'runtime' || suite === 'lock-step'
+          ? runRuntimeSuite({ ...suiteOptions, world: suite === 'runtime' ? 'migration' : suite })
           : runCoreSuite({ ...suiteOptions, world: suite === 'core' ? 'pair' : suite })
       const name = `${suite}, ${suiteOptions.runs} runs, seed ${suiteOptions.seed}`
       const result = yield* Effect.promise(() => (options.coverage ? coverage.watching('property', name, run) : run()))
@@ -310,7 +310,7 @@ export const check = Command.make(
   (options) => {
     if (options.system === 'qemu') return checkQemu(options)
     if (options.system === 'stream') return checkStream(options)
-    return checkOurs(options, options.system === 'core' ? ['core', 'colo', 'storm'] : ['runtime'])
+    return checkOurs(options, options.system === 'core' ? ['core', 'colo', 'storm'] : ['runtime', 'lock-step'])
   },
 ).pipe(
   Command.withDescription(

@@ -138,6 +138,7 @@ export const makeLockStep = (host: LockStepHost) => {
       const problem =
         checkpoint === undefined ? 'nothing is here' : yield* loadDevices(guest, network, checkpoint.devices)
       if (problem !== undefined) return tell({ type: 'incoming.failed', reason: problem, side: 'destination', run })
+      isHalfLoaded = true
       host.incoming()?.engine?.order({ type: 'load' })
     })
 
