@@ -147,6 +147,15 @@ export const outgoingRegion = (options: ChartOptions = {}) => {
               ...startsPostcopy,
             },
           },
+          ...(variant.has('h8')
+            ? {
+                refused: {
+                  id: 'setup-refused',
+                  description: 'The manager was told that this run cannot be; nobody goes on with it or ends it.',
+                  on: { migrate_cancel: '#cancelling.stuck' },
+                },
+              }
+            : {}),
         },
         on: { migrate_cancel: '#cancelling.ending' },
       },
@@ -353,7 +362,7 @@ export const outgoingRegion = (options: ChartOptions = {}) => {
             ? { migrate_cancel: { actions: { type: 'closeColo' as const, params: { role: 'primary' as const } } } }
             : {}),
           ...(variant.has('h8')
-            ? { migrate: { target: '#setup', actions: [remember.newRun, synchronise.coloForget] } }
+            ? { migrate: { target: '#setup-refused', actions: [remember.newRun, synchronise.coloForget] } }
             : {}),
         },
       },
@@ -438,7 +447,7 @@ export const outgoingRegion = (options: ChartOptions = {}) => {
             description: 'The guest has its run state back.',
             on: { 'outgoing.proceed': '#cancelled' },
           },
-          ...(variant.has('h2') || variant.has('h7') || variant.has('h14') || variant.has('h15')
+          ...((['h2', 'h7', 'h8', 'h14', 'h15'] as const).some((id) => variant.has(id))
             ? { stuck: { description: 'Nobody ever leaves this state.' } }
             : {}),
         },

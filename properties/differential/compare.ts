@@ -98,11 +98,12 @@ const eventsText = (events: readonly string[], rest: PartyRest | undefined): str
 const restText = (rest: PartyRest | undefined): string =>
   rest === undefined ? 'not started' : typeof rest === 'string' ? rest : `${rest.status}, guest ${rest.runState}`
 
-/** The members of query-migrate's answer that only one has, as seen from the first. */
-const onlyIn = (first: PartyRest | undefined, second: PartyRest | undefined): string =>
-  typeof first !== 'object' || typeof second !== 'object' || first.status !== second.status
-    ? ''
-    : first.members.filter((member) => !second.members.includes(member)).join(' ')
+/** The members of query-migrate's answer that only one has, as seen from the first, after the status that both have. */
+const onlyIn = (first: PartyRest | undefined, second: PartyRest | undefined): string => {
+  if (typeof first !== 'object' || typeof second !== 'object' || first.status !== second.status) return ''
+  const members = first.members.filter((member) => !second.members.includes(member))
+  return members.length === 0 ? '' : `${first.status}: ${members.join(' ')}`
+}
 
 const standText = (outcome: StepOutcome): string => {
   const short = (rest: PartyRest | undefined) =>

@@ -49,6 +49,15 @@ export const justified: readonly JustifiedDifference[] = [
     why: 'A defect of QEMU 7.2 that this comparison found, the sibling in COLO of h21; the charts have no quirk for it.',
     after: 'goes-on',
   },
+  {
+    id: 'colo-says-why',
+    kind: 'members',
+    qemu: /^$/,
+    double: /^colo: error-desc$/,
+    what: 'The double tells in query-migrate why its pair came apart.',
+    why: 'QEMU tells it in COLO_EXIT alone, and nobody who was not connected then will ever know.',
+    after: 'goes-on',
+  },
 ]
 
 /** The entry that a difference falls under. */

@@ -164,6 +164,6 @@ t.test('8.4: where 7.2 answers otherwise', async (t) => {
   t.equal(cell('migrate_cancel', 'cancelling').kind, 'nothing')
   t.equal(cell('migrate_cancel', 'cancelling', ['h7']).kind, 'ok', 'emits cancelling again')
   t.match(cell('migrate', 'colo'), { kind: 'error' })
-  t.equal(cell('migrate', 'colo', ['h8']).kind, 'ok', 'it does not look at colo')
+  t.match(cell('migrate', 'colo', ['h8']), { text: /duplicate yank instance/ }, 'it does not look at colo')
   t.match(cell('migrate_set_speed', 'none'), { text: /^CommandNotFound/ })
 })

@@ -139,6 +139,9 @@ export const outOfRange = (profile: Profile, error: ParameterOutOfRange): string
 /** Whether `migrate` is refused because a run is going on: the statuses of QEMU's migration_is_running and its like. */
 export const isBusy = (status: string): boolean => !['none', 'completed', 'failed', 'cancelled'].includes(status)
 
+/** What 7.2 says when the process takes part in another migration that it has not counted. */
+export const duplicateYank = 'duplicate yank instance'
+
 /** Why `migrate` is refused by status and run state. */
 export const migrateRefusal = (status: string, guest: string): string =>
   isBusy(status) ? busy : guest === 'inmigrate' ? guestWaits : guest === 'postmigrate' ? guestLeft : busy

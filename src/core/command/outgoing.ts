@@ -22,6 +22,7 @@ const migrate: Command = (state, given, nowMillis) => {
   const withBlock = given['blk'] === true || given['inc'] === true
   const conflict = withBlock ? optionsRefusal(state) : undefined
   if (conflict !== undefined) return refused(state, conflict)
+  if (outgoingStatus(state) === 'colo') return replacesLockStep(state, nowMillis)
   const uri = String(given['uri'])
   const begun = withNewRun(withBlock ? withOptions(state, given) : state, runTo(state, uri, given, nowMillis))
   const problem = problemOf(uri, 'outgoing', state.equipment)
@@ -30,6 +31,12 @@ const migrate: Command = (state, given, nowMillis) => {
   if (unsecured !== undefined) return refused(state, unsecured)
   if (!canHaveChannels(state, uri)) return refusedUri(state, begun, wording.multifdNeedsSockets, nowMillis)
   return done(withoutDescriptor(begun, descriptorOf(uri)), event, nowMillis)
+}
+
+/** Quirk h8: only the one who registers what the run would yank notices the run that there is. */
+const replacesLockStep = (state: CoreState, nowMillis: number): Step => {
+  const [next, outputs] = decide(state, { type: 'migrate' }, nowMillis)
+  return [next, [...outputs, refuse(wording.duplicateYank)]]
 }
 
 /** Channels of multifd are further connections to the same place. */
