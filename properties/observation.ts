@@ -210,6 +210,9 @@ export interface StreamSeen {
   /** Different pages that were carried at least once, of all there are. */
   readonly distinctPages: number
   readonly totalPages: number
+  /** The same of a disk, in chunks of 1 MiB; both 0 where none is moved. */
+  readonly distinctChunks: number
+  readonly totalChunks: number
   /** Bytes of page records and of the marks behind them. */
   readonly ramBytes: number
   /** Run of the source that wrote it; 0 for a question after a lost channel. */

@@ -48,6 +48,9 @@ const script: readonly RuntimeAction[] = [
   advance(1000),
 ]
 
+/** What is moved where a pair moves disks. */
+const disk: Partial<Plan> = { diskChunks: 3, diskWritesPerSecond: 10, capacityBytes: 256 * 1024 }
+
 const plan: Plan = { ...defaultPlan, pagesPerSecond: 900, maxBandwidth: 60_000 }
 
 t.test('there are pairs to go through', async (t) => {
@@ -56,7 +59,11 @@ t.test('there are pairs to go through', async (t) => {
 
 for (const pair of pairs)
   t.test(pair.join(' and '), async (t) => {
-    const observation = await observeRuntime(ourRuntime, { ...plan, capabilities: pair }, script)
+    const observation = await observeRuntime(
+      ourRuntime,
+      { ...plan, ...(pair.includes('block') ? disk : {}), capabilities: pair },
+      script,
+    )
     for (const { property, violations } of breaches(observation)) t.same(violations, [], property.title)
     const [source] = observation.end.parties
     t.equal(source === undefined ? '' : outgoingStatus(source.state), 'completed')

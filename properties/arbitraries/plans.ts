@@ -13,6 +13,14 @@ export const plans: readonly Plan[] = [
   { ...defaultPlan, fence: true, pause: true, latencyMillis: 20 },
   { ...defaultPlan, mismatch: true },
   { ...defaultPlan, maxBandwidth: 100_000, capabilities: ['xbzrle'], parameters: { 'xbzrle-cache-size': 8 * 4096 } },
+  {
+    ...defaultPlan,
+    diskChunks: 2,
+    diskWritesPerSecond: 20,
+    capacityBytes: 2 ** 16,
+    maxBandwidth: 2 ** 23,
+    capabilities: ['block'],
+  },
 ]
 
 /** One of them. */

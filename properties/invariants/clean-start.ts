@@ -35,15 +35,18 @@ const passes = (observation: Observation): readonly Violation[] => {
   return found
 }
 
-/** All pages are dirty at first, so a stream that is whole carries each at least once. */
-const pages = ({ streams }: Observation): readonly Violation[] =>
+/** All pages are dirty at first, and all chunks of a disk, so a stream that is whole carries each at least once. */
+const everything = ({ streams }: Observation): readonly Violation[] =>
   streams
-    .filter(({ run, complete, distinctPages, totalPages }) => run > 0 && complete && distinctPages < totalPages)
-    .map(
-      ({ run, distinctPages, totalPages }) => `run ${run} is whole with ${distinctPages} of ${totalPages} pages sent`,
-    )
+    .filter(({ run, complete }) => run > 0 && complete)
+    .flatMap(({ run, distinctPages, totalPages, distinctChunks, totalChunks }) => [
+      ...(distinctPages < totalPages ? [`run ${run} is whole with ${distinctPages} of ${totalPages} pages sent`] : []),
+      ...(distinctChunks < totalChunks
+        ? [`run ${run} is whole with ${distinctChunks} of ${totalChunks} chunks of the disk sent`]
+        : []),
+    ])
 
 export const cleanStart: Property = {
   ...invariant('I7'),
-  check: (observation) => [...books(observation), ...passes(observation), ...pages(observation)],
+  check: (observation) => [...books(observation), ...passes(observation), ...everything(observation)],
 }

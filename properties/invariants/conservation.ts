@@ -62,6 +62,11 @@ const within = (observation: Observation): readonly Violation[] =>
       found.push(`${party} has ${ram.remaining} of ${ram.total} bytes remaining at ${atMillis} ms`)
     if (Number(ram['normal-bytes']) !== Number(ram.normal) * Number(ram['page-size'] ?? 4096))
       found.push(`${party} has ${ram['normal-bytes']} bytes in ${ram.normal} normal pages at ${atMillis} ms`)
+    const disk = after.outgoing?.figures?.disk
+    if (disk !== undefined && disk.transferred + disk.remaining !== disk.total)
+      found.push(
+        `${party} has ${disk.transferred} and ${disk.remaining} of ${disk.total} bytes of disk at ${atMillis} ms`,
+      )
     if (outgoingStatus(after) === 'completed' && Number(ram.remaining) !== 0)
       found.push(`${party} has completed with ${ram.remaining} bytes remaining at ${atMillis} ms`)
     return found

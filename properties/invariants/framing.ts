@@ -1,6 +1,6 @@
 /** I19: what a source writes is a migration stream, whole only with its last byte. */
 import { invariant } from '../../machines/index.ts'
-import { deviceBytes } from '../../src/transfer/dialect.ts'
+import { streamOptions } from '../../src/transfer/dialect.ts'
 import { silentSink, StreamDecoder, StreamError } from '../../src/wire/index.ts'
 import type { StreamSeen } from '../observation.ts'
 import type { Property, Violation } from '../property.ts'
@@ -10,7 +10,7 @@ const CUTS = 16
 
 /** Whether these bytes pass for a whole stream; throws what is no error of the codec. */
 const passes = (bytes: Uint8Array): boolean => {
-  const decoder = new StreamDecoder(silentSink, { deviceLength: deviceBytes, vmDescription: 'required' })
+  const decoder = new StreamDecoder(silentSink, streamOptions)
   try {
     const used = decoder.feed(bytes, 0, bytes.length)
     decoder.finish(bytes.length - used)

@@ -19,8 +19,8 @@ const falls = (party: string, run: number, states: readonly CoreState[]): readon
   const highest = new Map<string, number>()
   const found: Violation[] = []
   for (const { outgoing } of states)
-    for (const name of counters) {
-      const told = outgoing?.ram?.[name]
+    for (const name of [...counters, 'disk.transferred'] as const) {
+      const told = name === 'disk.transferred' ? outgoing?.figures?.disk?.transferred : outgoing?.ram?.[name]
       if (told === undefined) continue
       const value = Number(told)
       const before = highest.get(name) ?? 0

@@ -23,6 +23,7 @@ import {
 } from '../../src/memory/index.ts'
 import { fiberDataPlaneOf, engines, type EngineMakers, type Steppable } from '../../src/transfer/fiber-data-plane.ts'
 import { DataPlane } from '../../src/transfer/data-plane.ts'
+import { makeGuestDrives } from '../../src/transfer/disk/guest-drives.ts'
 import { fiberGuestHost } from '../../src/transfer/fiber-guest-host.ts'
 import type { GuestHost } from '../../src/transfer/guest-host.ts'
 import { RAM_BLOCK_NAME } from '../../src/transfer/guest-program.ts'
@@ -58,6 +59,7 @@ import {
 } from '../state-view.ts'
 import { isCompareUri, PairService, type ColoPlan } from './pair-service.ts'
 import { StreamShadow } from './stream-shadow.ts'
+import { diskBytesOf, differingChunks, modelDisk, newDisk, type DiskPlan } from './world-disk.ts'
 
 /** What a runtime suite drives. A mutant replaces one of these. */
 export interface RuntimeSystem {
@@ -80,7 +82,7 @@ export const ourRuntime: RuntimeSystem = {
 }
 
 /** What one run is about: guest, network and limits. */
-export interface Plan {
+export interface Plan extends DiskPlan {
   readonly pages: number
   readonly workingSetPages: number
   /** Operations of the guest a second. */
@@ -122,6 +124,8 @@ export const defaultPlan: Plan = {
   parameters: {},
   fence: false,
   mismatch: false,
+  diskChunks: 0,
+  diskWritesPerSecond: 0,
 }
 
 /** How long a world may take to come to rest by itself, and then with the operator's help (virtual time). */
@@ -138,6 +142,7 @@ interface Member {
   readonly scope: Scope.Closeable
   readonly memory: GuestMemory
   readonly guest: WritingGuest
+  readonly disk: Uint8Array<SharedArrayBuffer> | undefined
   readonly process: MigrationProcess
   readonly uri: string
   running: boolean
@@ -201,7 +206,7 @@ export class RuntimeWorld {
       latencyMillis: plan.latencyMillis,
       tap: (connection, direction, bytes) => {
         if (direction !== 'forward' || isCompareUri(network.connections[connection]?.uri ?? '')) return
-        const known = shadows.get(connection) ?? new StreamShadow(connection, plan.pages)
+        const known = shadows.get(connection) ?? new StreamShadow(connection, plan.pages, plan.diskChunks)
         shadows.set(connection, known)
         known.write(bytes)
       },
@@ -274,10 +279,20 @@ export class RuntimeWorld {
       let made: Member | undefined
       const member = (): Member | undefined => made
       let serial = 0
+      const disk = newDisk(plan, isSource)
+      const drives =
+        disk === undefined
+          ? undefined
+          : yield* makeGuestDrives([{ name: 'vda', image: { memory: disk.buffer } }]).pipe(
+              Effect.provideService(Scope.Scope, scope),
+              Effect.orDie,
+            )
+      if (isSource && drives !== undefined) yield* Effect.orDie(drives.acquire)
       const process = yield* world.#system
         .makeProcess({
           guest: world.#watchedHost(party, world.service?.watch(party, host) ?? host, member),
           images: world.#watchedImages(party),
+          ...(drives === undefined ? {} : { drives }),
           identity: () => new Uint8Array(16).fill(++serial),
           ...(isSource ? {} : { incoming: 'defer' as const }),
           ...(world.service?.optionsOf(party) ?? {
@@ -290,6 +305,7 @@ export class RuntimeWorld {
         scope,
         memory,
         guest,
+        disk,
         process,
         uri: `tcp:${party}:4444`,
         running: isSource,
@@ -335,7 +351,7 @@ export class RuntimeWorld {
       kind: 'arrival',
       party: member.party,
       atMillis: this.nowMillis,
-      differing: differences(this.source.memory, member.memory),
+      differing: [...differences(this.source.memory, member.memory), ...differingChunks(this.source.disk, member.disk)],
     })
   }
 
@@ -668,8 +684,9 @@ export class RuntimeWorld {
   #wrongPages(member: Member): readonly string[] {
     if (this.service !== undefined) return this.service.wrongPages(member.party)
     const guest = freshGuest(this.plan)
+    const disk = modelDisk(this.plan, guest)
     guest.advance(member.guest.counter)
-    const wrong = differences(guest.memory, member.memory)
+    const wrong = [...differences(guest.memory, member.memory), ...differingChunks(disk, member.disk)]
     const kept = member.guest.counter === 0 ? 0 : guestCounter(member.memory)
     return kept === member.guest.counter ? wrong : [...wrong, `counter ${kept} for ${member.guest.counter}`]
   }
@@ -689,7 +706,7 @@ export class RuntimeWorld {
   /** The wire that the engine being made now will write to. */
   shadowForEngine(): StreamShadow {
     const connection = this.network.connections.length - 1
-    const known = this.#shadows.get(connection) ?? new StreamShadow(connection, this.plan.pages)
+    const known = this.#shadows.get(connection) ?? new StreamShadow(connection, this.plan.pages, this.plan.diskChunks)
     this.#shadows.set(connection, known)
     known.run = Effect.runSync(this.source.process.state).outgoingNumber
     return known
@@ -740,12 +757,11 @@ const boot = (memory: GuestMemory, { seed }: Plan): void => {
     }
 }
 
-const guestOf = (
-  memory: GuestMemory,
-  { seed, pagesPerSecond, workingSetPages, wipeEvery }: Plan,
-  output?: GuestOutputOptions,
-): WritingGuest =>
-  new WritingGuest({
+const guestOf = (memory: GuestMemory, plan: Plan, sends?: GuestOutputOptions): WritingGuest => {
+  const { seed, pagesPerSecond, workingSetPages, wipeEvery, diskWritesPerSecond } = plan
+  const diskBytes = diskBytesOf(plan)
+  const output = sends ?? (diskBytes === 0 ? undefined : { diskBytes, diskWritesPerSecond })
+  return new WritingGuest({
     seed,
     pagesPerSecond,
     workingSetBytes: workingSetPages * PAGE_BYTES,
@@ -753,6 +769,7 @@ const guestOf = (
     wipeEvery,
     ...(output === undefined ? {} : { output }),
   })
+}
 
 /** A guest as the source's was when it was booted. */
 const freshGuest = (plan: Plan): WritingGuest => {
@@ -818,6 +835,8 @@ const tearable = (
 /** What a sending engine lets a test look at. */
 interface Watchable {
   readonly isClean: (block: number, page: number) => boolean
+  /** The same of a disk, by its place among them, and a chunk. */
+  readonly isChunkClean: (disk: number, chunk: number) => boolean
   readonly isFlushed: boolean
   readonly cached: (block: number, page: number) => Uint8Array | undefined
 }
@@ -844,8 +863,11 @@ const watch = (makers: EngineMakers, world: () => RuntimeWorld | undefined): Eng
     return bounded('outgoing', engine, world, (_wait, now) => {
       if (now === lookedMillis || !shadow.hasPages || !engine.isFlushed) return
       lookedMillis = now
-      const { memory } = here.source
-      note('stale', now, () => shadow.stale(memory, (block, page) => engine.isClean(block, page)))
+      const { memory, disk } = here.source
+      note('stale', now, () => [
+        ...shadow.stale(memory, (block, page) => engine.isClean(block, page)),
+        ...(disk === undefined ? [] : shadow.disk.stale(disk, (chunk) => engine.isChunkClean(0, chunk))),
+      ])
       note('misremembered', now, () => shadow.misremembered(memory, (block, page) => engine.cached(block, page)))
     })
   },

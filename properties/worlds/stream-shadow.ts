@@ -1,9 +1,10 @@
 /** Reads along what a source writes: the memory that a destination would have, and whether it is a migration stream. */
-import { deviceBytes } from '../../src/transfer/dialect.ts'
+import { streamOptions } from '../../src/transfer/dialect.ts'
 import { ColoDecoder, decodeXbzrle, silentSink, StreamDecoder, type StreamSink } from '../../src/wire/index.ts'
 import { pageInflater } from '../../src/wire/compression.ts'
 import { PAGE_BYTES, type GuestMemory } from '../../src/memory/index.ts'
 import type { StreamSeen } from '../observation.ts'
+import { DiskShadow } from './disk-shadow.ts'
 
 const EOS_BYTES = 8
 const PAGE_HEADER_BYTES = 8
@@ -39,8 +40,11 @@ export class StreamShadow {
   readonly #pages = new Map<string, Uint8Array>()
   readonly #totalPages: number
   readonly #inflate = pageInflater()
+  readonly #totalChunks: number
+  readonly disk = new DiskShadow()
 
-  constructor(connection: number, totalPages: number) {
+  constructor(connection: number, totalPages: number, totalChunks: number) {
+    this.#totalChunks = totalChunks
     this.connection = connection
     this.#totalPages = totalPages
     this.#sink = {
@@ -73,13 +77,14 @@ export class StreamShadow {
         if (typeof page === 'string') throw new Error(page)
         this.#pages.set(`${block}:${offset / PAGE_BYTES}`, page.slice(0, PAGE_BYTES))
       },
+      block: (record) => this.disk.record(record),
       ramEos: () => {
         // The first ends the list of blocks, which is no page data.
         if (this.#setUp) this.#ramBytes += EOS_BYTES
         this.#setUp = true
       },
     }
-    this.#decoder = new StreamDecoder(this.#sink, { deviceLength: deviceBytes, vmDescription: 'required' })
+    this.#decoder = new StreamDecoder(this.#sink, streamOptions)
   }
 
   #record(block: number, payload: number): number {
@@ -161,6 +166,8 @@ export class StreamShadow {
       compressedBytes: this.#compressedBytes,
       distinctPages: this.#pages.size,
       totalPages: this.#totalPages,
+      distinctChunks: this.disk.distinctChunks,
+      totalChunks: this.disk.isThere ? this.#totalChunks : 0,
       ramBytes: this.#ramBytes,
       run: this.run,
     }

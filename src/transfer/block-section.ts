@@ -16,7 +16,7 @@ import {
 import { BLOCK_SECTION_ID, diskState, type DeviceState } from './dialect.ts'
 import { CHUNK_BYTES, SECTOR_BYTES } from './disk/disk.ts'
 import { openGuestDisks, type GuestDisk, type SharedGuestDisk } from './disk/guest-disk.ts'
-import { DiskScan } from './disk-scan.ts'
+import { DiskScan, type DiskScanMaker } from './disk-scan.ts'
 import type { OutputQueue } from './output-queue.ts'
 
 /** Bytes that a record takes beside its data, and the end of its part. */
@@ -37,9 +37,14 @@ export class BlockSection {
   readonly #disks: readonly GuestDisk[]
 
   /** Opens the disks for reading. @throws DiskError */
-  constructor(disks: readonly SharedGuestDisk[], queue: OutputQueue, options: DiskOptions) {
+  constructor(
+    disks: readonly SharedGuestDisk[],
+    queue: OutputQueue,
+    options: DiskOptions,
+    makeScan: DiskScanMaker = (...given) => new DiskScan(...given),
+  ) {
     this.#disks = openGuestDisks(disks, { writable: false })
-    this.scan = new DiskScan(this.#disks, options.incremental)
+    this.scan = makeScan(this.#disks, options.incremental)
     this.#queue = queue
     this.#zeroBlocks = options.zeroBlocks
   }

@@ -8,7 +8,7 @@ import { Effect } from 'effect'
 import type { Test } from 'tap'
 import { incomingStatus, runState, type CoreState } from '../core/index.ts'
 import { silentSink, StreamDecoder, type BlockRecord } from '../wire/index.ts'
-import { deviceBytes } from './dialect.ts'
+import { streamOptions } from './dialect.ts'
 import { CHUNK_BYTES } from './disk/disk.ts'
 import { makeGuestDrives, type GuestDrives } from './disk/guest-drives.ts'
 import { openImage, type ImageDescription } from './disk/open-image.ts'
@@ -50,7 +50,7 @@ const assertDisk = (t: Test, first: Buffer, party: Source | Destination, image: 
 const blockRecords = (path: string): readonly BlockRecord[] => {
   const records: BlockRecord[] = []
   const sink = { ...silentSink, block: (record: BlockRecord) => void records.push(record) }
-  const decoder = new StreamDecoder(sink, { deviceLength: deviceBytes, iterables: ['block', 'ram'] })
+  const decoder = new StreamDecoder(sink, streamOptions)
   const bytes = readFileSync(path)
   decoder.finish(bytes.length - decoder.feed(bytes, 0, bytes.length))
   return records

@@ -3,7 +3,16 @@
  * end mark. The question is an ordinary PING; as a destination loads sections in order, its PONG says that everything in
  * front of it is loaded. Only then does the source release its images and write the end mark.
  */
-import { COLO_STATE_IDSTR, SECTION_EOF, SECTION_FOOTER, SECTION_FULL, type Section } from '../wire/index.ts'
+import {
+  BLOCK_IDSTR,
+  COLO_STATE_IDSTR,
+  RAM_IDSTR,
+  type StreamDecoderOptions,
+  SECTION_EOF,
+  SECTION_FOOTER,
+  SECTION_FULL,
+  type Section,
+} from '../wire/index.ts'
 
 /** Machine name in the configuration section. */
 export const MACHINE_NAME = 'switchover'
@@ -184,6 +193,13 @@ export const splitDevices = (bytes: Uint8Array): readonly DeviceState[] | string
   return at === bytes.length - 1 && bytes[at] === SECTION_EOF
     ? devices
     : `${bytes.length - at} bytes that are no section`
+}
+
+/** What a receiver of this form of the stream has to be told of it. */
+export const streamOptions: StreamDecoderOptions = {
+  deviceLength: deviceBytes,
+  vmDescription: 'required',
+  iterables: [BLOCK_IDSTR, RAM_IDSTR],
 }
 
 /** The sections of the devices, in the order in which they are sent. */

@@ -11,6 +11,9 @@ export interface DiskChunk {
   readonly chunk: number
 }
 
+/** What makes the scan of a run. */
+export type DiskScanMaker = (disks: readonly GuestDisk[], incremental: boolean) => DiskScan
+
 export class DiskScan {
   readonly #disks: readonly GuestDisk[]
   readonly #incremental: boolean
@@ -38,6 +41,12 @@ export class DiskScan {
 
   get isBulk(): boolean {
     return this.#passedBytes < this.totalBytes
+  }
+
+  /** Whether a chunk, of a disk by its place, has been taken and not been written to since. */
+  isClean(disk: number, chunk: number): boolean {
+    const isPassed = disk < this.#bulkDisk || (disk === this.#bulkDisk && chunk < this.#bulkChunk)
+    return isPassed && !this.#disks[disk]!.written.test(chunk)
   }
 
   /** Bytes of the disks that the bulk phase has passed. */

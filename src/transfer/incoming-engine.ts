@@ -9,8 +9,6 @@ import { ChannelError, type ByteLink } from '../channel/byte-link.ts'
 import type { StoppableRunState } from '../../machines/index.ts'
 import type { GuestMemory } from '../memory/index.ts'
 import {
-  BLOCK_IDSTR,
-  RAM_IDSTR,
   pageApplier,
   silentSink,
   StreamDecoder,
@@ -37,13 +35,13 @@ import {
 import { CheckpointCopy } from './colo/checkpoint-copy.ts'
 import { CheckpointReceiver } from './colo/checkpoint-receiver.ts'
 import {
-  deviceBytes,
   deviceOf,
   disksOf,
   IDENTITY_BYTES,
   MACHINE_NAME,
   PREPARE_PING,
   runStateOf,
+  streamOptions,
   type DeviceState,
 } from './dialect.ts'
 import { DiskError } from './disk/disk.ts'
@@ -66,6 +64,8 @@ export interface IncomingEngineOptions {
   readonly memory: GuestMemory
   /** Its disks, which a source may send. Default none. */
   readonly disks?: EngineDisks
+  /** Default {@link DiskLoader}. */
+  readonly makeDiskLoader?: (disks: EngineDisks) => DiskLoader
   /** Called for everything that is learnt, in order. */
   readonly report: (news: IncomingReport) => void
   /** What the source may send by. Default plain pages, zero pages and differences. */
@@ -105,7 +105,8 @@ export class IncomingEngine {
     this.#memory = options.memory
     this.#report = options.report
     this.#store = new GuestPageStore(options.memory)
-    this.#disks = new DiskLoader(options.disks ?? noDisks)
+    const { disks = noDisks, makeDiskLoader = (given) => new DiskLoader(given) } = options
+    this.#disks = makeDiskLoader(disks)
     this.#pages = this.#makePages()
     const { methods, parameters } = options.loading ?? plainLoading
     const { makeThreads = (work, count) => new InlinePageThreads(work, count) } = options
@@ -123,11 +124,7 @@ export class IncomingEngine {
       checkpointDevices: (bytes) => this.#lockStep?.takeDevices(bytes),
       end: () => this.#end(),
     }
-    this.#decoder = new StreamDecoder(this.#sink, {
-      deviceLength: deviceBytes,
-      vmDescription: 'required',
-      iterables: [BLOCK_IDSTR, RAM_IDSTR],
-    })
+    this.#decoder = new StreamDecoder(this.#sink, streamOptions)
   }
 
   /** Where pages go: into the guest's memory; in COLO into the copy as well; and in lock-step into the copy alone. */

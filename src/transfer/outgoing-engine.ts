@@ -26,6 +26,7 @@ import { CheckpointSender } from './colo/checkpoint-sender.ts'
 import { descriptionBytesOf, deviceBytesOf, written } from './device-bytes.ts'
 import { coloState, MACHINE_NAME, PREPARE_PING, type DeviceState } from './dialect.ts'
 import type { SharedGuestDisk } from './disk/guest-disk.ts'
+import type { DiskScanMaker } from './disk-scan.ts'
 import type { OutgoingOrder, OutgoingReport, Wait } from './order.ts'
 import { OutputQueue } from './output-queue.ts'
 import { PageDispatch, type PageDispatchOptions } from './page-dispatch.ts'
@@ -69,6 +70,8 @@ export interface OutgoingEngineOptions {
   readonly disks?: readonly SharedGuestDisk[]
   /** Called for every fact, in order. */
   readonly report: (news: OutgoingReport) => void
+  /** Default {@link DiskScan}. */
+  readonly makeDiskScan?: DiskScanMaker
   /** Default {@link PageDispatch}. */
   readonly makeDispatch?: (options: PageDispatchOptions) => PageDispatch
   /** Default: pages are compressed here. */
@@ -81,6 +84,7 @@ export class OutgoingEngine {
   readonly #makeDispatch: NonNullable<OutgoingEngineOptions['makeDispatch']>
   readonly #makeThreads: MakePageThreads
   readonly #disks: readonly SharedGuestDisk[]
+  readonly #makeDiskScan: DiskScanMaker | undefined
   readonly #queue: OutputQueue
   readonly #statistics = new RamStatistics()
   readonly #scan: PageScan
@@ -108,6 +112,7 @@ export class OutgoingEngine {
     const { memory, disks = [], report } = options
     this.#makeDispatch = options.makeDispatch ?? ((parts) => new PageDispatch(parts))
     this.#makeThreads = options.makeThreads ?? ((work, count) => new InlinePageThreads(work, count))
+    this.#makeDiskScan = options.makeDiskScan
     this.#memory = memory
     this.#disks = disks
     this.#queue = new OutputQueue(disks.length === 0 ? BATCH_BYTES : BATCH_BYTES + BLOCK_RECORD_BYTES_MAX)
@@ -126,6 +131,11 @@ export class OutgoingEngine {
   /** What this side holds to be the destination's content of a page; undefined where it does not keep that. */
   cached(block: number, page: number): Uint8Array | undefined {
     return this.#dispatch?.cached(block, page)
+  }
+
+  /** The same for a chunk of a disk, by its place among them, for as long as disks are moved. */
+  isChunkClean(disk: number, chunk: number): boolean {
+    return this.#block?.scan.isClean(disk, chunk) ?? false
   }
 
   /** Whether everything that was put together has been handed to the link: what is clean has then been written. */
@@ -308,7 +318,7 @@ export class OutgoingEngine {
     if (colo === '7.2') at = writeCommand(bytes, at, { name: 'ENABLE_COLO' })
     this.#queue.at = at
     if (disks !== undefined && this.#disks.length > 0) {
-      this.#block = new BlockSection(this.#disks, this.#queue, disks)
+      this.#block = new BlockSection(this.#disks, this.#queue, disks, this.#makeDiskScan)
       this.#block.start()
     }
     this.#section.start()
