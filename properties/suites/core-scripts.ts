@@ -150,6 +150,17 @@ export const coreScripts: readonly CoreScript[] = [
   ...stoppedGuests,
   ...switchovers,
   {
+    name: 'a stopped guest, started behind the end mark and stopped over there',
+    plan: defaultCorePlan,
+    actions: [
+      source('stop'),
+      migrate,
+      until('active.committing'),
+      source('cont'),
+      { do: 'command', to: 'destination', call: { name: 'stop' } },
+    ],
+  },
+  {
     name: 'a pipe that breaks behind the end mark',
     plan: pipe,
     actions: [migrate, until('active.committing'), dropped],

@@ -7,6 +7,7 @@ import { check } from './check.ts'
 import { destination } from './destination.ts'
 import { exploreCommand } from './explore.ts'
 import { migrate } from './migrate.ts'
+import { mutants } from './mutants.ts'
 import { replay } from './replay.ts'
 import { serve } from './serve.ts'
 import { stream } from './stream.ts'
@@ -14,7 +15,7 @@ import { view } from './view.ts'
 
 const switchover = Command.make('switchover').pipe(
   Command.withDescription('A verified core of VM live migration'),
-  Command.withSubcommands([migrate, serve, replay, exploreCommand, check, chart, stream, view, destination]),
+  Command.withSubcommands([migrate, serve, replay, exploreCommand, check, mutants, chart, stream, view, destination]),
 )
 
 const exitCodeOf = (error: unknown): number =>

@@ -2,7 +2,7 @@
  * The pair: two processes whose charts are the real ones, and the world between them as the runtime makes it. The intents that
  * a chart names are what the world carries out; facts come back in every order that a world could show.
  */
-import { processMachine } from '../../../machines/index.ts'
+import { processMachine, type ProcessMachine } from '../../../machines/index.ts'
 import { alphabet } from '../alphabet.ts'
 import { compile } from '../compile/compile.ts'
 import type { CompiledOutput } from '../compile/automaton.ts'
@@ -50,12 +50,20 @@ const about = ({ options }: PairScope): readonly string[] => [
   'nobody starts a guest that has left',
 ]
 
+/** The chart that a party of the pair runs. */
+export const machineOfParty = ({ profile, quirks, fence }: PairOptions, party: string): ProcessMachine =>
+  processMachine({
+    ...(profile === undefined ? {} : { profile }),
+    ...(quirks === undefined ? {} : { quirks }),
+    ...(fence === undefined ? {} : { fence }),
+    incoming: party !== source,
+  })
+
 const sourceParty = (scope: PairScope): Party => {
-  const { profile, quirks, fence } = scope.options
   const isBusy = wasIn(source, 'outgoing', ...busyPaths(scope).filter((path) => path !== 'colo' || !scope.recent))
   return {
     name: source,
-    automaton: compile(processMachine({ profile, quirks, fence }), alphabet),
+    automaton: compile(machineOfParty(scope.options, source), alphabet),
     carryOut: (output: CompiledOutput): readonly Statement[] => {
       if (output.type === 'emitMigration') return publish(scope, source, output)
       if (output.type === 'setCapabilities') return [when(isBusy, [breach('I8')])]
@@ -66,11 +74,10 @@ const sourceParty = (scope: PairScope): Party => {
 }
 
 const destinationParty = (scope: PairScope, names: DestinationNames): Party => {
-  const { profile, quirks, fence } = scope.options
   const { party, received } = names
   return {
     name: party,
-    automaton: compile(processMachine({ profile, quirks, fence, incoming: true }), alphabet),
+    automaton: compile(machineOfParty(scope.options, party), alphabet),
     carryOut: (output: CompiledOutput): readonly Statement[] => {
       if (output.type !== 'emitMigration') return carryOutForDestination(scope, names, output)
       const { status } = output.params as { readonly status: string }
