@@ -72,8 +72,12 @@ const primary = (options: ChartOptions) => {
       ...(variant.has('h8')
         ? {
             forgotten: {
-              description: 'The run was replaced by another; lock-step ends behind the checkpoint that is going on.',
-              on: { 'outgoing.vmstate-loaded': { target: '#colo-unknown', actions: exits('primary', 'error') } },
+              description:
+                'The run was replaced by another; lock-step ends behind the checkpoint that is due or going on.',
+              on: {
+                'outgoing.checkpoint-due': { target: '#colo-unknown', actions: exits('primary', 'error') },
+                'outgoing.vmstate-loaded': { target: '#colo-unknown', actions: exits('primary', 'error') },
+              },
             },
           }
         : {}),
