@@ -284,7 +284,7 @@ export const check = Command.make(
     ),
     property: Flag.String('property').pipe(
       Flag.withDescription(
-        'core, runtime: one invariant (I1); stream: one decoder (precopy); qemu: differential, defects, or one defect (h1, h3, h4, h7, q6, q8, q13)',
+        'core, runtime: one invariant (I1); stream: one decoder (precopy); qemu: differential, defects, unaimed (all defects, by sequences that know of none), or one defect (h1, h3, h4, h7, q6, q8, q13)',
       ),
       Flag.withDefault('all'),
     ),
