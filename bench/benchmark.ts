@@ -1,9 +1,11 @@
 /** The benchmarks there are. A new one is a file beside `transfer.ts` and an entry here. */
 
 import type { Contender } from './contender.ts'
+import { colo } from './colo.ts'
 import { double } from './double.ts'
 import { kernels } from './kernels.ts'
 import { relay } from './relay.ts'
+import type { Result } from './series.ts'
 import { stream } from './stream.ts'
 import { tls } from './tls.ts'
 import { transfer } from './transfer.ts'
@@ -16,6 +18,8 @@ export interface Benchmark {
   readonly size?: string
   /** In the order in which they run and are printed. */
   readonly contenders: readonly Contender[]
+  /** Prints results in a way of its own. */
+  readonly render?: (results: readonly Result[]) => string
 }
 
-export const benchmarks: readonly Benchmark[] = [transfer, stream, relay, tls, kernels, double]
+export const benchmarks: readonly Benchmark[] = [transfer, stream, relay, tls, kernels, double, colo]

@@ -24,6 +24,8 @@ export interface Figure {
   readonly bytes: number
   /** Whether the destination's RAM equals the source's; absent where the bytes are thrown away on arrival. */
   readonly verified?: boolean
+  /** Where a run measures the same thing again and again: each time it took. */
+  readonly samplesMillis?: readonly number[]
 }
 
 export interface Contender {

@@ -144,7 +144,7 @@ const main = async (interrupt: AbortSignal): Promise<number> => {
   const title = `${benchmark.name}: ${size} of RAM, ${runs} runs each: ${benchmark.summary}`
   const output = values.json
     ? JSON.stringify(documentOf(conditions, results), undefined, 2)
-    : `${title}\n\n${renderTable(results, sizeBytes)}`
+    : `${title}\n\n${benchmark.render?.(results) ?? renderTable(results, sizeBytes)}`
   process.stdout.write(`${output}\n`)
   return isClean(results) ? 0 : 1
 }

@@ -6,6 +6,10 @@ export interface Summary {
   readonly max: number
 }
 
+/** The value that so many percent of the values do not exceed; undefined if there are none. */
+export const percentile = (values: readonly number[], percent: number): number | undefined =>
+  values.toSorted((a, b) => a - b)[Math.max(0, Math.ceil((values.length * percent) / 100) - 1)]
+
 /** The median, smallest and largest of the values, or undefined if there are none. */
 export const summarize = (values: readonly number[]): Summary | undefined => {
   const sorted = values.toSorted((a, b) => a - b)

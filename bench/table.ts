@@ -34,7 +34,7 @@ const rowOf = (result: Result, results: readonly Result[], sizeBytes: number): s
   ]
 }
 
-const align = (rows: readonly (readonly string[])[]): string[] => {
+export const align = (rows: readonly (readonly string[])[]): string[] => {
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? []
   return rows.map((row) =>
     row
