@@ -77,7 +77,7 @@ t.test('a cancel does not end lock-step, and is refused', async (t) => {
 })
 
 t.test('random schedules', async (t) => {
-  const result = await runRuntimeSuite({ world: 'lock-step', runs: 70, seed: 20171213 })
+  const result = await runRuntimeSuite({ world: 'lock-step', runs: 60, seed: 20171213 })
   t.comment(`${result.runs} sequences: ${JSON.stringify(result.coverage)}`)
   t.equal(result.counterexample === undefined ? '' : describeCounterexample(result.counterexample), '')
   for (const met of [

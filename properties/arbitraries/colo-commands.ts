@@ -21,7 +21,7 @@ const colo = defaultColoPlan
 export const coloRuntimePlans: readonly Plan[] = [
   coloRuntimePlan,
   { ...coloRuntimePlan, colo: { ...colo, profile: '2.11' } },
-  { ...coloRuntimePlan, colo: { ...colo, noiseEvery: 7 } },
+  { ...coloRuntimePlan, capabilities: ['xbzrle', 'compress'], colo: { ...colo, noiseEvery: 7 } },
   { ...coloRuntimePlan, latencyMillis: 7, capacityBytes: 4096, colo: { ...colo, noiseEvery: 3, delayMillis: 230 } },
   { ...coloRuntimePlan, colo: { ...colo, compares: false } },
   { ...coloRuntimePlan, colo: { ...colo, fence: 'kills', noiseEvery: 5 } },

@@ -4,10 +4,10 @@
  */
 import { Effect } from 'effect'
 import type { Profile } from '../../machines/index.ts'
-import type { WritingGuestSpec } from '../memory/index.ts'
+import { formatGuestSpec, type WritingGuestSpec } from '../memory/index.ts'
 import { effectTest } from '../qmp/testing/served.ts'
 import type { HashedCheckpoint } from './colo-options.ts'
-import { makeColoPair, type ColoSide } from './testing/colo-pair.ts'
+import { coloSide, makeColoPair, pairUp, type ColoSide } from './testing/colo-pair.ts'
 
 const spec: WritingGuestSpec = {
   kind: 'write',
@@ -59,3 +59,56 @@ for (const [profile, count] of Object.entries(CHECKPOINTS) as readonly (readonly
       t.match(yield* secondary.qmp.execute('query-status'), { status: 'running' })
     }),
   )
+
+effectTest('the secondary is killed and the primary told; then a new secondary takes over from it', (t) =>
+  Effect.gen(function* () {
+    const { primary, secondary, client, uplink } = yield* makeColoPair({ profile: '7.2', spec, delayMillis: 20 })
+    yield* client.hearsMore(200)
+    yield* secondary.kill
+    yield* primary.qmp.execute('x-colo-lost-heartbeat')
+    yield* primary.event('MIGRATION', ({ data }) => data['status'] === 'completed')
+    yield* primary.event('RESUME')
+    yield* client.hearsMore(200)
+    const places = ['--uplink', uplink, '--incoming', 'defer']
+    const next = yield* coloSide([
+      '--profile',
+      '7.2',
+      '--guest',
+      formatGuestSpec(spec),
+      '--hash-checkpoints',
+      ...places,
+    ])
+    yield* pairUp(primary, next)
+    yield* hashed(next, 5)
+    yield* client.hearsMore(200)
+    yield* primary.kill
+    yield* next.qmp.execute('x-colo-lost-heartbeat')
+    yield* next.event('MIGRATION', ({ data }) => data['status'] === 'completed')
+    yield* client.hearsMore(200)
+    t.same(client.complaints, [])
+    t.equal(client.hosts, 2)
+    t.same(client.unlike(spec), [])
+    t.match(yield* next.qmp.execute('query-status'), { status: 'running' })
+  }),
+)
+
+effectTest('with a fence a side is told only when the other is cut off; without its word nothing changes', (t) =>
+  Effect.gen(function* () {
+    const pair = yield* makeColoPair({
+      profile: '7.2',
+      spec,
+      delayMillis: 20,
+      primaryArgs: ['--fence', 'exit 0'],
+      secondaryArgs: ['--fence', 'exit 1'],
+    })
+    yield* pair.client.hearsMore(100)
+    const refused = yield* Effect.flip(pair.secondary.qmp.execute('x-colo-lost-heartbeat'))
+    t.match(String(refused), /fence/)
+    yield* pair.client.hearsMore(100)
+    t.match(yield* pair.primary.qmp.execute('query-migrate'), { status: 'colo' })
+    yield* pair.primary.qmp.execute('x-colo-lost-heartbeat')
+    yield* pair.primary.event('MIGRATION', ({ data }) => data['status'] === 'completed')
+    yield* pair.client.hearsMore(100)
+    t.same(pair.client.complaints, [])
+  }),
+)

@@ -68,6 +68,8 @@ export interface ColoPairOptions {
   readonly args?: readonly string[]
   readonly primaryArgs?: readonly string[]
   readonly secondaryArgs?: readonly string[]
+  /** The guest begins when both are in lock-step, and so do its disks. */
+  readonly paused?: boolean
 }
 
 /** A pair that is in lock-step. */
@@ -79,20 +81,29 @@ export interface ColoPair {
   readonly uplink: string
 }
 
-/** Has a primary go into lock-step with a secondary; done when the first checkpoint can follow. */
-export const pairUp = (primary: ColoSide, secondary: ColoSide): Effect.Effect<void, unknown> =>
+/** Nothing tells that a guest stands still as it did before. */
+const isAsBefore = ({ qmp }: Pick<ColoSide, 'qmp'>): Effect.Effect<void, unknown> =>
+  Effect.flatMap(qmp.execute('query-status'), (answer) =>
+    (answer as { readonly status?: string }).status === 'prelaunch' ? Effect.void : isAsBefore({ qmp }),
+  )
+
+/** Has a primary go into lock-step with a secondary; done when its guest runs and the first checkpoint can follow. */
+export const pairUp = (primary: ColoSide, secondary: ColoSide, paused = false): Effect.Effect<void, unknown> =>
   Effect.gen(function* () {
     yield* secondary.qmp.execute('migrate-incoming', { uri: 'tcp:127.0.0.1:0' })
     const uri = yield* secondary.qmp.execute('x-switchover-address')
     yield* primary.qmp.execute('migrate', { uri: String(uri) })
     yield* primary.event('MIGRATION', ({ data }) => data['status'] === 'colo')
+    if (paused)
+      yield* Effect.andThen(within('a guest that was never started', isAsBefore(primary)), primary.qmp.execute('cont'))
     yield* primary.event('RESUME')
   })
 
 /** Starts both. */
 export const makeColoPair = (options: ColoPairOptions): Effect.Effect<ColoPair, unknown, Scope.Scope> =>
   Effect.gen(function* () {
-    const { profile, spec, delayMillis, args = [], primaryArgs = [], secondaryArgs = [] } = options
+    const { profile, spec, delayMillis, args = [], secondaryArgs = [], paused = false } = options
+    const primaryArgs = [...(paused ? ['--paused'] : []), ...(options.primaryArgs ?? [])]
     const { client, uri: uplink } = yield* makeServiceClient
     const common = ['--profile', profile, '--guest', formatGuestSpec(spec), '--uplink', uplink, ...args]
     const [primary, secondary] = yield* Effect.all(
@@ -100,6 +111,6 @@ export const makeColoPair = (options: ColoPairOptions): Effect.Effect<ColoPair, 
       { concurrency: 2 },
     )
     yield* primary.qmp.execute('migrate-set-parameters', { 'x-checkpoint-delay': delayMillis, 'max-bandwidth': 0 })
-    yield* pairUp(primary, secondary)
+    yield* pairUp(primary, secondary, paused)
     return { primary, secondary, client, uplink }
   })
