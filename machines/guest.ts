@@ -162,7 +162,10 @@ export const guestRegion = (options: GuestOptions = {}) => {
             : {
                 // The guest does not move until the checkpoint or the failover is through; then it obeys.
                 stop: { guard: 'beforeRunning' as const, actions: remember.before('paused') },
-                cont: { guard: 'beforePaused' as const, actions: [remember.before('running'), synchronise.acquire] },
+                cont: (['beforePaused', 'beforePrelaunch'] as const).map((guard) => ({
+                  guard,
+                  actions: [remember.before('running'), synchronise.acquire],
+                })),
               }),
         },
       },

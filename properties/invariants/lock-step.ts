@@ -166,7 +166,7 @@ export const keptInLockStep = (observation: Observation, party: Party): readonly
     if (!('party' in line) || line.party !== party) continue
     if (line.kind === 'command' && line.answer.type === 'reply' && runState(line.before) === 'colo') {
       if (line.name === 'stop' && before === 'running') before = 'paused'
-      if (line.name === 'cont' && before === 'paused') before = 'running'
+      if (line.name === 'cont' && (before === 'paused' || before === 'prelaunch')) before = 'running'
     }
     if (line.kind !== 'state' || coloMode(line.before) !== 'primary') continue
     const [from, to] = [runState(line.before), runState(line.after)]
