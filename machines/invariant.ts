@@ -79,6 +79,10 @@ export const invariants = {
     title: 'shared copies',
     text: 'A copy that the sender keeps of a page, to send only differences to it, is what the destination has of that page, whatever the guest writes.',
   },
+  I18: {
+    title: 'nothing overtaken',
+    text: 'Over whatever channels and threads pages come, what a guest finds when it is started is what was sent last: no older copy of a page lands on a newer one, and none lands late.',
+  },
   I19: {
     title: 'framing',
     text: 'Everything that a source writes can be read as a migration stream; cut anywhere, it is an error and never a whole stream.',
@@ -94,6 +98,10 @@ export const invariants = {
   I23: {
     title: 'finite ratios',
     text: 'Every figure that is published is finite and not negative, whole where the schema says so, and the same after a trip through JSON.',
+  },
+  I25: {
+    title: 'bandwidth limit',
+    text: 'No second of a transfer carries more than max-bandwidth, over all its channels together and but for the record that reaches the limit; another limit holds within one window.',
   },
   I26: {
     title: 'honest throttle',

@@ -1,5 +1,6 @@
 /** All properties, in the order of their invariants. */
 import {
+  bandwidthLimit,
   cleanStart,
   conservation,
   consistentQuery,
@@ -14,6 +15,7 @@ import {
   imageOwnership,
   memoryArrives,
   monotonicStatistics,
+  neverOvertaken,
   noLostWrites,
   noReturn,
   nothingLeftOver,
@@ -48,10 +50,12 @@ export const catalogue: readonly Property[] = [
   memoryArrives,
   noLostWrites,
   sharedCopies,
+  neverOvertaken,
   framing,
   conservation,
   monotonicStatistics,
   finiteRatios,
+  bandwidthLimit,
   honestThrottle,
   wholeCheckpoint,
   failoverCompletes,

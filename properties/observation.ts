@@ -90,6 +90,8 @@ export interface ArrivalSeen {
   readonly party: Party
   readonly atMillis: number
   readonly differing: readonly string[]
+  /** And those in which it differs from what the wire carried last. */
+  readonly overtaken: readonly string[]
 }
 
 /** Pages that the sending engine holds for sent although the wire carried other bytes. */
@@ -188,6 +190,12 @@ export type Seen =
   | LoadSeen
   | FaultSeen
 
+/** Bytes that a source wrote at a moment, to whichever connection. */
+export interface CarriedSeen {
+  readonly atMillis: number
+  readonly bytes: number
+}
+
 /** What one connection carried from a source to a destination, read as a migration stream. */
 export interface StreamSeen {
   readonly connection: number
@@ -207,6 +215,8 @@ export interface StreamSeen {
   /** Pages that were carried compressed, and the bytes of their records. */
   readonly compressedPages: number
   readonly compressedBytes: number
+  /** Bytes of the channels of multifd beside it. */
+  readonly channelBytes: number
   /** Different pages that were carried at least once, of all there are. */
   readonly distinctPages: number
   readonly totalPages: number
@@ -264,6 +274,7 @@ export interface EndSeen {
 export interface Observation {
   readonly timeline: readonly Seen[]
   readonly streams: readonly StreamSeen[]
+  readonly carried: readonly CarriedSeen[]
   readonly end: EndSeen
 }
 

@@ -1,7 +1,14 @@
 /** Every property has to fail somewhere: which seeded bug of the runtime is killed by which property. */
 import t from 'tap'
 import { breaches, catalogue, type Breach } from './catalogue.ts'
-import { failoverCompletes, sharedCopies, survivorServes, wholeCheckpoint } from './invariants/index.ts'
+import {
+  bandwidthLimit,
+  failoverCompletes,
+  neverOvertaken,
+  sharedCopies,
+  survivorServes,
+  wholeCheckpoint,
+} from './invariants/index.ts'
 import { runtimeMutant, runtimeMutants } from './mutants/runtime-mutants.ts'
 import { killMatrix, matrixText } from './suites/kill-matrix.ts'
 import { describeCounterexample } from './suites/result.ts'
@@ -9,9 +16,11 @@ import { runtimeScripts } from './suites/runtime-scripts.ts'
 import { observeRuntime, runRuntimeSuite } from './suites/runtime-suite.ts'
 import type { RuntimeSystem } from './worlds/runtime-world.ts'
 
-/** What a pair in COLO keeps, and a cache of pages; mutants of the core and of the ways of pages show that they bite. */
+/** What a pair in COLO keeps, and the ways of pages; mutants of the core and of those ways show that they bite. */
 const shownElsewhere: ReadonlySet<string> = new Set(
-  [wholeCheckpoint, failoverCompletes, survivorServes, sharedCopies].map(({ id }) => id),
+  [wholeCheckpoint, failoverCompletes, survivorServes, sharedCopies, neverOvertaken, bandwidthLimit].map(
+    ({ id }) => id,
+  ),
 )
 
 const scripts = async function* (system: RuntimeSystem): AsyncGenerator<readonly Breach[]> {

@@ -21,6 +21,13 @@ export const plans: readonly Plan[] = [
     maxBandwidth: 2 ** 23,
     capabilities: ['block'],
   },
+  { ...defaultPlan, capabilities: ['compress'], parameters: { 'compress-threads': 2, 'decompress-threads': 2 } },
+  {
+    ...defaultPlan,
+    maxBandwidth: 200_000,
+    capabilities: ['x-multifd'],
+    parameters: { 'x-multifd-channels': 2, 'x-multifd-page-count': 2 },
+  },
 ]
 
 /** One of them. */

@@ -33,9 +33,16 @@ const wire = (observation: Observation): readonly Violation[] =>
           `run ${stream.run} says ${deltas} pages as differences in ${deltaBytes} bytes; ` +
             `the wire carried ${stream.deltaPages} in ${stream.deltaBytes}`,
         )
+      const multifdBytes = run?.figures?.multifdBytes ?? 0
+      if (multifdBytes !== stream.channelBytes)
+        found.push(
+          `run ${stream.run} says ${multifdBytes} bytes over channels; the wire carried ${stream.channelBytes}`,
+        )
       found.push(...compressed(run?.figures?.compression, stream))
-      if (Number(last.transferred) + FRAMING_BYTES_PER_SECTION > stream.bytes.length)
-        found.push(`run ${stream.run} says ${last.transferred} bytes transferred of ${stream.bytes.length} in all`)
+      if (Number(last.transferred) + FRAMING_BYTES_PER_SECTION > stream.bytes.length + stream.channelBytes)
+        found.push(
+          `run ${stream.run} says ${last.transferred} bytes transferred of ${stream.bytes.length + stream.channelBytes} in all`,
+        )
       return found
     })
 

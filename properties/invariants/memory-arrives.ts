@@ -1,4 +1,4 @@
-/** I15 to I17: no write of the guest is ever lost, neither on the way nor at home, nor by a difference to something else. */
+/** I15 to I18: no write of the guest is lost: neither on the way nor at home, nor by a difference to something else, nor by an older copy. */
 import { invariant } from '../../machines/index.ts'
 import { linesOf } from '../observation.ts'
 import type { Property } from '../property.ts'
@@ -36,4 +36,15 @@ export const sharedCopies: Property = {
       ({ party, atMillis, pages }) =>
         `${party} holds at ${atMillis} ms copies of pages that its destination does not have: ${named(pages)}`,
     ),
+}
+
+export const neverOvertaken: Property = {
+  ...invariant('I18'),
+  check: (observation) =>
+    linesOf(observation, 'arrival')
+      .filter(({ overtaken }) => overtaken.length > 0)
+      .map(
+        ({ party, atMillis, overtaken }) =>
+          `${party} is about to run the guest at ${atMillis} ms with pages that the wire carried otherwise last: ${named(overtaken)}`,
+      ),
 }

@@ -1,6 +1,8 @@
 /** Seeded bugs of the ways a page can go, those of the public bug catalogue among them. */
 import { PAGE_BYTES } from '../../src/memory/index.ts'
 import { InlinePageThreads } from '../../src/transfer/compression/page-threads.ts'
+import { LinkSendChannels, type SendChannels } from '../../src/transfer/multifd/send-channels.ts'
+import { MULTIFD_HEADER_BYTES } from '../../src/wire/index.ts'
 import { PageDispatch, type PageDispatchOptions } from '../../src/transfer/page-dispatch.ts'
 import type { PageRecords } from '../../src/transfer/page-encoder.ts'
 import { Xbzrle, type XbzrleOptions, type XbzrleOutcome } from '../../src/transfer/xbzrle.ts'
@@ -151,6 +153,101 @@ class SettlesTooEarly extends PageDispatch {
   }
 }
 
+/** Channels that are wrong in one way; what is not said is as it is. */
+const withChannels = (name: string, change: (channels: SendChannels) => Partial<SendChannels>): RuntimeSystem =>
+  withOutgoing(name, (options) => ({
+    ...options,
+    makeChannels: (parts) => {
+      const channels = options.makeChannels?.(parts) ?? new LinkSendChannels([], parts)
+      const changed = change(channels)
+      return {
+        get count() {
+          return channels.count
+        },
+        get isIdle() {
+          return changed.isIdle ?? channels.isIdle
+        },
+        give: (packet) => (changed.give ?? channels.give.bind(channels))(packet),
+        giveAll: (packet) => (changed.giveAll ?? channels.giveAll.bind(channels))(packet),
+        collect: () => (changed.collect ?? channels.collect.bind(channels))(),
+        close: () => channels.close(),
+      }
+    },
+  }))
+
+/** B2: the second packet is with a thread that has died. */
+const withDeadThread = (name: string): RuntimeSystem =>
+  withChannels(name, (channels) => {
+    let given = 0
+    return {
+      get isIdle() {
+        return given < 2 && channels.isIdle
+      },
+      give: (packet) => ++given === 2 || channels.give(packet),
+    }
+  })
+
+/** B4: whose turn it is outlives the run, and with it how many there are. */
+const withStaticTurn = (name: string): RuntimeSystem => {
+  let turn = 0
+  let most = 0
+  return withChannels(name, (channels) => {
+    most = Math.max(most, channels.count)
+    return { give: (packet) => turn++ % most >= channels.count || channels.give(packet) }
+  })
+}
+
+/** B6 */
+const withMissingSync = (name: string): RuntimeSystem =>
+  withChannels(name, (channels) => {
+    let rounds = 0
+    return {
+      giveAll: (packet) => {
+        if (++rounds !== 3) channels.giveAll(packet)
+      },
+    }
+  })
+
+/** B9 */
+class UnlimitedChannels extends PageDispatch {
+  override get pendingBytes(): number {
+    return 0
+  }
+  override pump(): number {
+    super.pump()
+    return 0
+  }
+}
+
+/** B10 */
+const withUncountedSync = (name: string): RuntimeSystem =>
+  withChannels(name, (channels) => {
+    let uncounted = 0
+    return {
+      giveAll: (packet) => {
+        uncounted += channels.count * MULTIFD_HEADER_BYTES
+        channels.giveAll(packet)
+      },
+      collect: () => {
+        const bytes = channels.collect()
+        const less = Math.min(bytes, uncounted)
+        uncounted -= less
+        return bytes - less
+      },
+    }
+  })
+
+/** B8 */
+const withoutPatience = (name: string): RuntimeSystem =>
+  withIncoming(
+    name,
+    (options) => options,
+    (engine) => ({
+      order: (order) => engine.order(order, 0),
+      step: (link) => engine.step(link, 0),
+    }),
+  )
+
 const withProgress = (
   name: string,
   change: (news: Extract<OutgoingReport, { type: 'outgoing.progress' }>) => Partial<OutgoingReport>,
@@ -251,6 +348,50 @@ export const pageMutants: readonly Mutant<RuntimeSystem>[] = [
       const normal = Number(ram.normal) + Number(compression?.pages ?? 0)
       return { ram: { ...ram, normal, 'normal-bytes': normal * PAGE_BYTES } }
     }),
+    killedBy: ['I21'],
+  },
+  {
+    id: 'b2',
+    title: 'multifd: a thread has died with a packet, and the source waits for it for ever',
+    system: withDeadThread('b2'),
+    killedBy: ['I9'],
+  },
+  {
+    id: 'b4',
+    title: 'multifd: a run with fewer channels goes on with the turn of the run before',
+    system: withStaticTurn('b4'),
+    killedBy: ['I16'],
+  },
+  {
+    id: 'b5',
+    title: 'multifd: packets are numbered in another order than they go',
+    system: withChannels('b5', (channels) => ({
+      give: (packet) => channels.give({ ...packet, number: packet.number ^ 3 }),
+    })),
+    killedBy: ['I19'],
+  },
+  {
+    id: 'b6',
+    title: 'multifd: the SYNC at the end of a part is left out',
+    system: withMissingSync('b6'),
+    killedBy: ['I9'],
+  },
+  {
+    id: 'b8',
+    title: 'multifd: a destination waits for ever for channels that do not come',
+    system: withoutPatience('b8'),
+    killedBy: ['I9'],
+  },
+  {
+    id: 'b9',
+    title: 'multifd: max-bandwidth is that of the main channel alone',
+    system: withDispatch('b9', (options) => new UnlimitedChannels(options)),
+    killedBy: ['I25'],
+  },
+  {
+    id: 'b10',
+    title: 'multifd: packets that only synchronise are not counted',
+    system: withUncountedSync('b10'),
     killedBy: ['I21'],
   },
 ]

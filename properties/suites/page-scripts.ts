@@ -44,6 +44,12 @@ const compress = (plan: Plan, values: Plan['parameters'], ...others: readonly st
   parameters: { 'compress-threads': 3, 'decompress-threads': 2, ...values },
 })
 
+const multifd = (plan: Plan, channels: number, ...others: readonly string[]): Plan => ({
+  ...plan,
+  capabilities: ['x-multifd', ...others],
+  parameters: { 'x-multifd-channels': channels, 'x-multifd-page-count': 3 },
+})
+
 /** Pages that compress well are written again and again. */
 const written: Plan = { ...everywhere, wipeEvery: 7 }
 
@@ -100,5 +106,31 @@ export const pageScripts: readonly RuntimeScript[] = [
     name: 'compressed, cut and begun again',
     plan: compress(written, {}),
     actions: [migrate, advance(900), { do: 'cut', fate: 'dropped' }, advance(300), migrate, ...letGo],
+  },
+  { name: 'two channels', plan: multifd(everywhere, 2), actions: [migrate, ...letGo] },
+  {
+    name: 'three channels, with other packets on the way',
+    plan: multifd(everywhere, 3),
+    actions: [
+      migrate,
+      ...[1, 200, 2].flatMap((pages) => [advance(700), parameters({ 'x-multifd-page-count': pages })]),
+      ...letGo,
+    ],
+  },
+  {
+    name: 'three channels, cancelled, and then two',
+    plan: multifd(everywhere, 3),
+    actions: [migrate, advance(900), cancel, advance(50), parameters({ 'x-multifd-channels': 2 }), migrate, ...letGo],
+  },
+  { name: 'channels and differences', plan: multifd(twice, 2, 'xbzrle'), actions: [migrate, ...letGo] },
+  {
+    name: 'a destination that waits for more channels than come',
+    plan: { ...multifd(everywhere, 2), destinationParameters: { 'x-multifd-channels': 4 } },
+    actions: [migrate, advance(12_000)],
+  },
+  {
+    name: 'a destination that takes fewer channels than come',
+    plan: { ...multifd(everywhere, 3), destinationParameters: { 'x-multifd-channels': 1 } },
+    actions: [migrate, advance(12_000)],
   },
 ]

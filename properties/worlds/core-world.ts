@@ -660,6 +660,7 @@ export class CoreWorld {
     return {
       timeline: this.#timeline,
       streams: [],
+      carried: [],
       end: {
         atMillis: this.#nowMillis,
         parties: this.#members.map((member) => ({

@@ -11,7 +11,7 @@ import {
   type Fate,
 } from '../../src/channel/simulated-transport.ts'
 import type { Transport } from '../../src/channel/transport.ts'
-import { describeState, type CoreState } from '../../src/core/index.ts'
+import { describeState, transferMethods, type CoreState } from '../../src/core/index.ts'
 import {
   differingPages,
   GuestMemory,
@@ -40,6 +40,7 @@ import type { IncomingOrder, Wait } from '../../src/transfer/order.ts'
 import {
   ANSWER_PATIENCE_MILLIS,
   type Answer,
+  type CarriedSeen,
   type EndFigures,
   type MessageSeen,
   type Observation,
@@ -58,6 +59,7 @@ import {
   runState,
 } from '../state-view.ts'
 import { isCompareUri, PairService, type ColoPlan } from './pair-service.ts'
+import { ChannelShadow, opensChannel } from './channel-shadow.ts'
 import { StreamShadow } from './stream-shadow.ts'
 import { diskBytesOf, differingChunks, modelDisk, newDisk, type DiskPlan } from './world-disk.ts'
 
@@ -100,6 +102,8 @@ export interface Plan extends DiskPlan {
   readonly capabilities: readonly string[]
   /** Further parameters of every party. */
   readonly parameters: Readonly<Record<string, number | string | boolean>>
+  /** What destinations have otherwise. */
+  readonly destinationParameters: Readonly<Record<string, number | string | boolean>>
   /** The source is told that a destination is dead, when it is. */
   readonly fence: boolean
   /** The destinations have less memory than the source, so that they refuse its stream. */
@@ -122,6 +126,7 @@ export const defaultPlan: Plan = {
   pause: false,
   capabilities: [],
   parameters: {},
+  destinationParameters: {},
   fence: false,
   mismatch: false,
   diskChunks: 0,
@@ -155,6 +160,7 @@ export class RuntimeWorld {
   readonly network: SimulatedNetwork
   readonly plan: Plan
   readonly #system: RuntimeSystem
+  readonly carried: CarriedSeen[] = []
   readonly #timeline: Seen[] = []
   readonly #members: Member[] = []
   readonly #shadows = new Map<number, StreamShadow>()
@@ -200,19 +206,28 @@ export class RuntimeWorld {
 
   /** A world with a source whose guest runs. */
   static async make(system: RuntimeSystem, plan: Plan): Promise<RuntimeWorld> {
+    let world: RuntimeWorld | undefined
     const shadows = new Map<number, StreamShadow>()
+    const channels = new Map<number, ChannelShadow>()
+    /** Channels are connected right behind the main stream that they belong to. */
+    const shadowOf = (connection: number, bytes: Uint8Array): StreamShadow | ChannelShadow => {
+      const known = shadows.get(connection) ?? channels.get(connection)
+      if (known !== undefined) return known
+      const main = [...shadows.keys()].findLast((each) => each < connection)
+      const isChannel = main !== undefined && opensChannel(bytes)
+      if (!isChannel) return setIn(shadows, connection, new StreamShadow(connection, plan.pages, plan.diskChunks))
+      return setIn(channels, connection, new ChannelShadow(shadows.get(main)!, allocate(plan.pages)))
+    }
     const network: SimulatedNetwork = new SimulatedNetwork({
       capacityBytes: plan.capacityBytes,
       latencyMillis: plan.latencyMillis,
       tap: (connection, direction, bytes) => {
         if (direction !== 'forward' || isCompareUri(network.connections[connection]?.uri ?? '')) return
-        const known = shadows.get(connection) ?? new StreamShadow(connection, plan.pages, plan.diskChunks)
-        shadows.set(connection, known)
-        known.write(bytes)
+        shadowOf(connection, bytes).write(bytes)
+        if (world !== undefined) world.carried.push({ atMillis: world.nowMillis, bytes: bytes.length })
       },
     })
     const scope = Scope.makeUnsafe()
-    let world: RuntimeWorld | undefined
     const watched = watch(system.engines, () => world)
     const layer = Layer.mergeAll(system.transport(network), fiberDataPlaneOf(watched))
     const services = await Effect.runPromise(
@@ -352,7 +367,14 @@ export class RuntimeWorld {
       party: member.party,
       atMillis: this.nowMillis,
       differing: [...differences(this.source.memory, member.memory), ...differingChunks(this.source.disk, member.disk)],
+      overtaken: this.#overtaken(member),
     })
+  }
+
+  /** In lock-step what was carried last may be part of a checkpoint that was never whole. */
+  #overtaken(member: Member): readonly string[] {
+    if (this.plan.colo !== undefined) return []
+    return this.#shadows.get(Math.max(-1, ...this.#shadows.keys()))?.differing(member.memory) ?? []
   }
 
   #watchedImages(party: Party) {
@@ -402,8 +424,13 @@ export class RuntimeWorld {
           (capability) => ({ capability, state: true }),
         ),
       })
-      if (Object.keys(world.plan.parameters).length > 0)
-        yield* world.#execute(member, 'migrate-set-parameters', world.plan.parameters)
+      const given = Object.keys(world.plan.parameters)
+      if (given.length === 0) return
+      // The operator sets up both sides alike: a destination gets what the source has by now.
+      const { parameters } = party === 'source' ? world.plan : yield* world.source.process.state
+      const others = party === 'source' ? {} : world.plan.destinationParameters
+      const values = { ...Object.fromEntries(given.map((name) => [name, parameters[name]])), ...others }
+      yield* world.#execute(member, 'migrate-set-parameters', values)
     })
   }
 
@@ -632,6 +659,7 @@ export class RuntimeWorld {
     await this.run(Scope.close(this.#scope, Exit.void))
     return {
       timeline: this.#timeline,
+      carried: this.carried,
       streams: [...this.#shadows.values()].map(({ seen }) => seen),
       end: {
         atMillis,
@@ -705,10 +733,11 @@ export class RuntimeWorld {
 
   /** The wire that the engine being made now will write to. */
   shadowForEngine(): StreamShadow {
-    const connection = this.network.connections.length - 1
+    const state = Effect.runSync(this.source.process.state)
+    const connection = this.network.connections.length - 1 - (transferMethods(state).multifd?.channels ?? 0)
     const known = this.#shadows.get(connection) ?? new StreamShadow(connection, this.plan.pages, this.plan.diskChunks)
     this.#shadows.set(connection, known)
-    known.run = Effect.runSync(this.source.process.state).outgoingNumber
+    known.run = state.outgoingNumber
     return known
   }
 
@@ -738,6 +767,11 @@ export class RuntimeWorld {
   get description(): Promise<string> {
     return this.#state(this.source).then(describeState)
   }
+}
+
+const setIn = <Shadow>(map: Map<number, Shadow>, connection: number, shadow: Shadow): Shadow => {
+  map.set(connection, shadow)
+  return shadow
 }
 
 /** Two blocks, so that a record has to say which it is about; the smaller comes first, so that a guest writes to both. */

@@ -33,6 +33,7 @@ export class StreamShadow {
   #compressed = 0
   #compressedBytes = 0
   #ramBytes = 0
+  #channelBytes = 0
   #setUp = false
   #lastBlock = -1
   #names: readonly string[] = []
@@ -53,9 +54,8 @@ export class StreamShadow {
         this.#names = blocks.map(({ name }) => name)
       },
       page: (block, offset, bytes, at) => {
-        this.#normal++
         this.#record(block, PAGE_BYTES)
-        this.#pages.set(`${block}:${offset / PAGE_BYTES}`, bytes.slice(at, at + PAGE_BYTES))
+        this.carry(block, offset, bytes, at)
       },
       zeroPage: (block, offset, fill) => {
         this.#zero++
@@ -85,6 +85,23 @@ export class StreamShadow {
       },
     }
     this.#decoder = new StreamDecoder(this.#sink, streamOptions)
+  }
+
+  /** A page that was carried whole, on whatever channel. */
+  carry(block: number, offset: number, bytes: Uint8Array, at: number): void {
+    this.#normal++
+    this.#pages.set(`${block}:${offset / PAGE_BYTES}`, Uint8Array.from(bytes.subarray(at, at + PAGE_BYTES)))
+  }
+
+  /** Bytes on a channel beside this one. */
+  countChannel(bytes: number): void {
+    this.#channelBytes += bytes
+    this.#ramBytes += bytes
+  }
+
+  /** What is wrong with a channel beside this one. */
+  fail(error: string): void {
+    this.#error ??= error
   }
 
   #record(block: number, payload: number): number {
@@ -134,6 +151,15 @@ export class StreamShadow {
     return found
   }
 
+  /** Pages of a memory that are not what was carried last. */
+  differing(memory: GuestMemory): readonly string[] {
+    return [...this.#pages].flatMap(([place, carried]) => {
+      const [block, page] = place.split(':').map(Number)
+      const now = memory.blocks[block!]?.bytes.subarray(page! * PAGE_BYTES, (page! + 1) * PAGE_BYTES)
+      return now !== undefined && Buffer.compare(carried, now) === 0 ? [] : [place]
+    })
+  }
+
   /** Pages that the source holds a copy of which is not what was carried; `cached` gives those copies. */
   misremembered(
     memory: GuestMemory,
@@ -169,6 +195,7 @@ export class StreamShadow {
       distinctChunks: this.disk.distinctChunks,
       totalChunks: this.disk.isThere ? this.#totalChunks : 0,
       ramBytes: this.#ramBytes,
+      channelBytes: this.#channelBytes,
       run: this.run,
     }
   }

@@ -65,10 +65,13 @@ interface Equipped {
   readonly quirks: readonly QuirkId[]
 }
 
-/** What is on, as the data plane has to know it. Quirk s10: x-multifd of 2.11 has threads that only wait. */
+/**
+ * What is on, as the data plane has to know it. Quirk s10: x-multifd of 2.11 has threads that only wait. In COLO pages go
+ * where the messages go.
+ */
 export const transferMethods = ({ capabilities, parameters, quirks }: Equipped): TransferMethods => {
   const isOn = (name: string): boolean => capabilities[name] === true
-  const hasChannels = isOn('multifd') || (isOn('x-multifd') && !quirks.includes('s10'))
+  const hasChannels = (isOn('multifd') || (isOn('x-multifd') && !quirks.includes('s10'))) && !isOn('x-colo')
   const channels = numberOf(parameters, 'multifd-channels', 'x-multifd-channels') ?? 1
   return {
     xbzrle: isOn('xbzrle'),

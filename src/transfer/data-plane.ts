@@ -28,6 +28,8 @@ export class DataPlane extends Context.Service<
       memory: GuestMemory,
       report: (news: OutgoingReport) => void,
       disks?: readonly SharedGuestDisk[],
+      /** Connections of multifd, beside the main one. */
+      channels?: readonly Connection[],
     ) => Effect.Effect<EngineHandle<OutgoingOrder>, never, Scope.Scope>
     readonly incoming: (
       connection: Connection,

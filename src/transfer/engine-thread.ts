@@ -2,11 +2,12 @@
 import { parentPort, type MessagePort } from 'node:worker_threads'
 import type { MakePageThreads } from './compression/page-threads.ts'
 import { WorkerPageThreads } from './compression/worker-page-threads.ts'
-import { linkOf, type SharedLink } from '../channel/shared-link.ts'
+import { linkOf, NO_LINK, type SharedLink } from '../channel/shared-link.ts'
 import { GuestMemory, type SharedGuestMemory } from '../memory/index.ts'
 import type { EngineDisks } from './disk-loader.ts'
 import { IncomingEngine } from './incoming-engine.ts'
 import type { IncomingOrder, Loading, OutgoingOrder, Wait } from './order.ts'
+import { WorkerReceiveChannel, WorkerSendChannels } from './multifd/worker-channels.ts'
 import { OutgoingEngine } from './outgoing-engine.ts'
 import { threadNow } from './thread-clock.ts'
 import { Doorbell, posted } from './worker-thread.ts'
@@ -19,6 +20,8 @@ export interface EngineJob {
   readonly link: SharedLink
   readonly doorbell: SharedArrayBuffer
   readonly port: MessagePort
+  /** Connections of multifd, beside the main one. */
+  readonly channels: readonly SharedLink[]
   /** What an incoming stream may be sent by. */
   readonly loading?: Loading
 }
@@ -38,12 +41,20 @@ const runJob = (job: EngineJob): void => {
   const makeThreads: MakePageThreads = (work, count) => new WorkerPageThreads(work, count)
   const engine =
     job.kind === 'outgoing'
-      ? new OutgoingEngine({ memory, report, makeThreads, disks: job.disks.disks })
+      ? new OutgoingEngine({
+          memory,
+          report,
+          makeThreads,
+          disks: job.disks.disks,
+          makeChannels: (options) => new WorkerSendChannels(job.channels, job.doorbell, options),
+        })
       : new IncomingEngine({
           memory,
           report,
           makeThreads,
           disks: job.disks,
+          makeChannel: (to, { shared }, method) =>
+            new WorkerReceiveChannel(to, shared ?? NO_LINK, method, job.doorbell),
           ...(job.loading === undefined ? {} : { loading: job.loading }),
         })
   let looks = 0

@@ -10,6 +10,7 @@ import { DataPlane, type EngineHandle } from './data-plane.ts'
 import { noDisks } from './disk-loader.ts'
 import { IncomingEngine, type IncomingEngineOptions } from './incoming-engine.ts'
 import type { IncomingOrder, OutgoingOrder, Wait } from './order.ts'
+import { LinkSendChannels, type MakeSendChannels } from './multifd/send-channels.ts'
 import { OutgoingEngine, type OutgoingEngineOptions } from './outgoing-engine.ts'
 
 /** What a fiber drives: takes orders, does what it can, and says what to wait for. */
@@ -21,12 +22,27 @@ export interface Steppable<Order> {
 /** Longest wait on a link before an engine looks again: its reports of progress depend on it. */
 const LINK_PATIENCE = '50 millis'
 
-const drive = <Order>(engine: Steppable<Order>, connection: Connection, orders: Queue.Queue<Order>) =>
+/** The connection that an order brings along. */
+const broughtBy = (order: unknown): readonly Pick<Connection, 'ready'>[] =>
+  typeof order === 'object' && order !== null && 'ready' in order && Effect.isEffect(order.ready)
+    ? [{ ready: order.ready as Connection['ready'] }]
+    : []
+
+const drive = <Order>(
+  engine: Steppable<Order>,
+  connection: Connection,
+  channels: readonly Connection[],
+  orders: Queue.Queue<Order>,
+) =>
   Effect.gen(function* () {
+    const connections: Pick<Connection, 'ready'>[] = [connection, ...channels]
     for (;;) {
       const waiting = yield* Queue.clear(orders)
       const now = yield* Clock.currentTimeMillis
-      for (const order of waiting) engine.order(order, now)
+      for (const order of waiting) {
+        connections.push(...broughtBy(order))
+        engine.order(order, now)
+      }
       const wait = engine.step(connection.link, now)
       const nextOrder = Queue.peek(orders)
       switch (wait.kind) {
@@ -40,17 +56,21 @@ const drive = <Order>(engine: Steppable<Order>, connection: Connection, orders: 
           else yield* Effect.race(nextOrder, Effect.sleep(wait.millis - now))
           break
         case 'link':
-          yield* Effect.race(nextOrder, Effect.race(connection.ready, Effect.sleep(LINK_PATIENCE)))
+          yield* Effect.raceAll([nextOrder, ...connections.map(({ ready }) => ready), Effect.sleep(LINK_PATIENCE)])
           break
       }
     }
   })
 
 /** Runs an engine until it is over, or its scope closes. */
-export const runEngine = <Order>(engine: Steppable<Order>, connection: Connection) =>
+export const runEngine = <Order>(
+  engine: Steppable<Order>,
+  connection: Connection,
+  channels: readonly Connection[] = [],
+) =>
   Effect.gen(function* () {
     const orders = yield* Queue.unbounded<Order>()
-    const fiber = yield* Effect.forkScoped(drive(engine, connection, orders))
+    const fiber = yield* Effect.forkScoped(drive(engine, connection, channels, orders))
     return {
       order: (order: Order) => {
         Queue.offerUnsafe(orders, order)
@@ -71,14 +91,22 @@ export const engines: EngineMakers = {
   incoming: (options) => new IncomingEngine(options),
 }
 
+const channelsOf =
+  (channels: readonly Connection[]): MakeSendChannels =>
+  (options) =>
+    new LinkSendChannels(
+      channels.map(({ link }) => link),
+      options,
+    )
+
 /** Engines of other makers as fibers. */
 export const fiberDataPlaneOf = (makers: EngineMakers): Layer.Layer<DataPlane> =>
   Layer.succeed(
     DataPlane,
     DataPlane.of({
       ready: Effect.void,
-      outgoing: (connection, memory, report, disks = []) =>
-        runEngine(makers.outgoing({ memory, report, disks }), connection),
+      outgoing: (connection, memory, report, disks = [], channels = []) =>
+        runEngine(makers.outgoing({ memory, report, disks, makeChannels: channelsOf(channels) }), connection, channels),
       incoming: (connection, memory, report, loading, disks = noDisks) =>
         runEngine(makers.incoming({ memory, report, loading, disks }), connection),
     }),

@@ -48,6 +48,13 @@ import { DiskError } from './disk/disk.ts'
 import { DiskLoader, noDisks, type DiskProblem, type EngineDisks } from './disk-loader.ts'
 import { GuestPageStore } from './guest-page-store.ts'
 import { OutputQueue } from './output-queue.ts'
+import {
+  LinkReceiveChannel,
+  ReceiveChannels,
+  type MakeReceiveChannel,
+  type ReceiveChannel,
+  type ReceivedLink,
+} from './multifd/receive-channels.ts'
 import type { IncomingOrder, IncomingReport, Loading, Wait } from './order.ts'
 
 /** Bytes read at once: small enough to stay in the cache between the kernel's copy and ours. */
@@ -72,7 +79,12 @@ export interface IncomingEngineOptions {
   readonly loading?: Loading
   /** Default: pages are decompressed here. */
   readonly makeThreads?: MakePageThreads
+  /** Default: channels of multifd are read here. */
+  readonly makeChannel?: MakeReceiveChannel
 }
+
+/** How long the channels of multifd may take to come when the main stream waits for them. */
+const CHANNELS_PATIENCE_MILLIS = 10_000
 
 /** What every stream may consist of. */
 export const plainLoading: Loading = {
@@ -93,6 +105,10 @@ export class IncomingEngine {
   readonly #disks: DiskLoader
   readonly #pages: PageStore
   readonly #threads: PageThreads | undefined
+  readonly #channels: ReceiveChannels | undefined
+  readonly #makeChannel: (received: ReceivedLink) => ReceiveChannel
+  /** When the main stream came to its first barrier, if channels were still missing. */
+  #missedMillis: number | undefined
   readonly #sink: StreamSink
   /** Present from when the source has announced COLO in front of its memory. */
   #copy: CheckpointCopy | undefined
@@ -110,6 +126,10 @@ export class IncomingEngine {
     this.#pages = this.#makePages()
     const { methods, parameters } = options.loading ?? plainLoading
     const { makeThreads = (work, count) => new InlinePageThreads(work, count) } = options
+    const { multifd } = methods
+    if (multifd !== undefined) this.#channels = new ReceiveChannels(multifd.channels)
+    const make = options.makeChannel ?? ((...given) => new LinkReceiveChannel(...given))
+    this.#makeChannel = (received) => make(options.memory, received, multifd?.compression ?? 'none')
     this.#threads = methods.compress ? makeThreads('inflate', parameters.decompressThreads) : undefined
     this.#sink = {
       ...silentSink,
@@ -124,7 +144,7 @@ export class IncomingEngine {
       checkpointDevices: (bytes) => this.#lockStep?.takeDevices(bytes),
       end: () => this.#end(),
     }
-    this.#decoder = new StreamDecoder(this.#sink, streamOptions)
+    this.#decoder = new StreamDecoder(this.#sink, { ...streamOptions, holdAtEos: multifd !== undefined })
   }
 
   /** Where pages go: into the guest's memory; in COLO into the copy as well; and in lock-step into the copy alone. */
@@ -203,16 +223,24 @@ export class IncomingEngine {
         this.#disks.close()
         this.#lockStep?.close()
         break
-      // A stream of ours has one connection.
       case 'channel':
+        this.#addChannel(order)
         break
     }
+  }
+
+  /** One more than there are to be is left to the runtime, which closes it in the end. */
+  #addChannel(received: ReceivedLink): void {
+    if (this.#channels !== undefined && this.#channels.missing > 0) this.#channels.add(this.#makeChannel(received))
   }
 
   /** Does what can be done without waiting, and says what to wait for. Never throws: what fails is reported. */
   step(link: ByteLink, nowMillis: number): Wait {
     const wait = this.#phase === 'over' ? ({ kind: 'over' } as const) : this.#try(link, nowMillis)
-    if (wait.kind === 'over') this.#threads?.close()
+    if (wait.kind === 'over') {
+      this.#threads?.close()
+      this.#channels?.close()
+    }
     return wait
   }
 
@@ -261,17 +289,19 @@ export class IncomingEngine {
     }
     if (this.#phase === 'ended' || this.#phase === 'failed') return { kind: 'order' }
     for (let handled = 0; handled < STEP_BYTES_MAX;) {
-      const count = link.read(this.#buffer, this.#held, BUFFER_BYTES)
-      if (count === 0) {
+      const beside = this.#stepChannels(nowMillis)
+      // A main stream that is held is still read, as far as there is room: its end has to be noticed.
+      const count = this.#held < BUFFER_BYTES ? link.read(this.#buffer, this.#held, BUFFER_BYTES) : 0
+      if (count === 0 && beside === 0 && !this.#canGoOn) {
         this.#lockStep?.silent(nowMillis)
         return { kind: 'link' }
       }
       if (count < 0) this.#meetEnd()
-      handled += count
-      this.#received += count
+      handled += count + beside
+      this.#received += count + beside
       this.#lockStep?.heard(nowMillis)
       const end = this.#held + count
-      const used = this.#feed(end)
+      const used = this.#feedRounds(end)
       this.#buffer.copyWithin(0, used, end)
       this.#held = end - used
       if (!this.#queue.flush(link)) return { kind: 'link' }
@@ -291,12 +321,47 @@ export class IncomingEngine {
     )
   }
 
-  /** Consumes what is complete in front of `end`; tells how much that was. */
-  #feed(end: number): number {
-    const used = this.#lockStep === undefined ? this.#decoder.feed(this.#buffer, 0, end) : 0
+  /** Moves the channels of multifd on; tells how many bytes came. @throws StreamError, ChannelError */
+  #stepChannels(nowMillis: number): number {
+    const channels = this.#channels
+    if (channels === undefined) return 0
+    const bytes = channels.step()
+    if (channels.missing > 0 && channels.isMainHeld) {
+      this.#missedMillis ??= nowMillis
+      if (nowMillis - this.#missedMillis >= CHANNELS_PATIENCE_MILLIS)
+        throw new ChannelError(
+          'multifd',
+          'ETIMEDOUT',
+          `${channels.wanted - channels.missing} of ${channels.wanted} channels have come within ${CHANNELS_PATIENCE_MILLIS / 1000} seconds`,
+        )
+    }
+    return bytes
+  }
+
+  /** The barrier at which the main stream was held is behind it, and there is more to feed. */
+  get #canGoOn(): boolean {
+    return this.#held > 0 && this.#decoder.held && this.#channels?.isMainHeld === false
+  }
+
+  /** As far as the barriers let it: consumes what is complete in front of `end`, and tells how much that was. */
+  #feedRounds(end: number): number {
+    if (this.#channels === undefined) return this.#feed(0, end)
+    let at = 0
+    while (!this.#channels.isMainHeld) {
+      if (this.#decoder.held) this.#decoder.proceed()
+      at += this.#feed(at, end)
+      if (!this.#decoder.held) break
+      this.#channels.arriveMain()
+    }
+    return at
+  }
+
+  /** Consumes what is complete in `[start, end)` of the buffer; tells how much that was. */
+  #feed(start: number, end: number): number {
+    const used = this.#lockStep === undefined ? this.#decoder.feed(this.#buffer, start, end) : 0
     if (this.#lockStep === undefined && this.#decoder.complete && this.#decoder.colo !== undefined)
       this.#enterLockStep()
-    return this.#lockStep === undefined ? used : used + this.#lockStep.feed(this.#buffer, used, end)
+    return this.#lockStep === undefined ? used : used + this.#lockStep.feed(this.#buffer, start + used, end)
   }
 
   /** Behind the first stream. What is told of it comes after all that has to be in place before the guest runs. */

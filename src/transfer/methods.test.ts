@@ -18,7 +18,7 @@ import {
 import { realTest } from './testing/real-test.ts'
 
 /** Of its pages many are clear, many compress well and many do not. */
-const guest = smallGuest({ wipeEvery: 4 })
+const guest = smallGuest({ wipeEvery: 4, memoryBytes: 4 * 2 ** 20, workingSetBytes: 2 ** 20 })
 
 const switchOn = (...capabilities: readonly string[]) => {
   const list = capabilities.map((capability) => ({ capability, state: true }))
@@ -33,11 +33,14 @@ const moves = (
   t: Test,
   capabilities: readonly string[],
   changes: readonly Readonly<Record<string, number>>[],
+  parameters: Readonly<Record<string, number>> = {},
 ): Effect.Effect<MigrationInfo, unknown, Services> =>
   Effect.gen(function* () {
     const source = yield* makeSource(guest)
-    yield* switchOn(...capabilities)(source)
-    const destination = yield* makeDestination(guest, 'tcp:127.0.0.1:0', switchOn(...capabilities))
+    const prepare = (party: Party) =>
+      Effect.andThen(switchOn(...capabilities)(party), party.execute('migrate-set-parameters', parameters))
+    const destination = yield* makeDestination(guest, 'tcp:127.0.0.1:0', (party) => Effect.asVoid(prepare(party)))
+    yield* prepare(source)
     yield* source.set({ 'max-bandwidth': 12_000_000, 'downtime-limit': 1 })
     yield* source.execute('migrate', { uri: destination.uri })
     for (const [index, change] of changes.entries()) {
@@ -83,6 +86,34 @@ realTest('compress at first, then xbzrle', (t) =>
   Effect.gen(function* () {
     const info = yield* moves(t, ['compress', 'xbzrle'], [{ 'compress-threads': 2 }])
     t.ok(Number(info['xbzrle-cache']?.pages) > 0, 'differences')
+  }),
+)
+
+realTest('x-multifd: three channels, with packets of another size on the way', (t) =>
+  Effect.gen(function* () {
+    const info = yield* moves(t, ['x-multifd'], [{ 'x-multifd-page-count': 128 }, { 'x-multifd-page-count': 1 }], {
+      'x-multifd-channels': 3,
+    })
+    const { ram } = info
+    t.ok(Number(ram?.transferred) > Number(ram?.['normal-bytes']), 'all pages, and the headers of their packets')
+  }),
+)
+
+realTest('x-multifd, then xbzrle', (t) =>
+  Effect.gen(function* () {
+    const info = yield* moves(t, ['x-multifd', 'xbzrle'], [{ 'max-bandwidth': 6_000_000 }])
+    t.ok(Number(info['xbzrle-cache']?.pages) > 0, 'differences')
+  }),
+)
+
+realTest('x-multifd that only the source has on: refused, and the guest is back', (t) =>
+  Effect.gen(function* () {
+    const source = yield* makeSource(guest)
+    yield* switchOn('x-multifd')(source)
+    const destination = yield* makeDestination(guest)
+    t.equal(yield* source.migrate(destination.uri), 'failed')
+    yield* assertFailedAndReturned(t, source, 'refused')
+    yield* assertGivenUp(t, destination, 'refused')
   }),
 )
 

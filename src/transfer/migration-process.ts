@@ -5,7 +5,7 @@
  */
 import { Cause, Clock, Deferred, Effect, Exit, PubSub, Queue, Ref, Schema, Scope, Stream } from 'effect'
 import type { ReplicationRole } from '../../machines/index.ts'
-import type { ByteLink, ChannelError } from '../channel/byte-link.ts'
+import type { ChannelError } from '../channel/byte-link.ts'
 import { closeDescriptor, type DescriptorTable } from '../channel/descriptor.ts'
 import { Transport, type ConnectTls, type Connection } from '../channel/transport.ts'
 import {
@@ -15,6 +15,7 @@ import {
   outgoingStatus,
   start,
   step,
+  transferMethods,
   type CoreInput,
   type CoreOptions,
   type CoreOutput,
@@ -78,6 +79,7 @@ export const runtimeCapabilities = [
   'pause-before-switchover',
   'x-colo',
   'zero-blocks',
+  'x-multifd',
 ] as const
 
 /** How long a command whose channel broke may take to end, so that its status can be named as the cause. */
@@ -161,6 +163,8 @@ interface OutgoingRun {
   /** What its channel is secured with, and so a later one to the same place. */
   readonly tls: { readonly tls?: ConnectTls }
   connection?: Connection
+  /** Those of multifd, beside it. */
+  channels?: readonly Connection[]
   engine?: EngineHandle<OutgoingOrder>
   /** A channel without a way back has told how it ended. */
   verdict?: { readonly ended: boolean; readonly reason: string }
@@ -172,8 +176,9 @@ interface IncomingRun {
   readonly scope: Scope.Closeable
   connection?: Connection
   engine?: EngineHandle<IncomingOrder>
-  /** Further connections of a source that is a QEMU. */
-  readonly channels: ByteLink[]
+  /** Further connections of the same migration. */
+  readonly channels: Connection[]
+  channelCount: number
   identity?: Uint8Array
   /** Set when the devices are here, done when the guest has taken or refused them. */
   devicesTaken?: Deferred.Deferred<void> | undefined
@@ -318,6 +323,16 @@ export const makeMigrationProcess = (
         tell({ type: 'outgoing.failed', reason, side: 'channel', run: run.number })
       })
 
+    /** The main connection, and then those of multifd: the destination takes the first that it gets for the main one. */
+    const openAll = (intent: Extract<Intent, { type: 'open-channel' }>, tls: OutgoingRun['tls']) =>
+      Effect.gen(function* () {
+        const opened = yield* transport.connect(intent.uri, { returnPath: intent.returnPath, ...tls })
+        const channels: Connection[] = []
+        while (channels.length < intent.channels)
+          channels.push(yield* transport.connect(intent.uri, { returnPath: true, ...tls }))
+        return { opened, channels }
+      })
+
     const openChannel = (intent: Extract<Intent, { type: 'open-channel' }>) =>
       Effect.gen(function* () {
         const tls = credentials.toConnect(intent.tls)
@@ -325,8 +340,9 @@ export const makeMigrationProcess = (
         outgoing = run
         yield* beside(
           run.scope,
-          transport.connect(intent.uri, { returnPath: intent.returnPath, ...tls }).pipe(
-            Effect.map((opened) => {
+          openAll(intent, tls).pipe(
+            Effect.map(({ opened, channels }) => {
+              run.channels = channels
               const isUnheard = options.quirks?.includes('h10') === true && !intent.returnPath
               const connection = isUnheard ? unheard(opened) : opened
               run.connection = connection
@@ -352,7 +368,7 @@ export const makeMigrationProcess = (
             run: run.number,
           })
         const engine = yield* dataPlane
-          .outgoing(run.connection, guest.memory, outgoingReport(run), drive.disks)
+          .outgoing(run.connection, guest.memory, outgoingReport(run), drive.disks, run.channels)
           .pipe(Effect.provideService(Scope.Scope, run.scope))
         run.engine = engine
         engine.order({
@@ -415,7 +431,7 @@ export const makeMigrationProcess = (
 
     const listen = (intent: Extract<Intent, { type: 'listen' }>) =>
       Effect.gen(function* () {
-        const run: IncomingRun = { number: intent.run, scope: yield* Scope.fork(scope), channels: [] }
+        const run: IncomingRun = { number: intent.run, scope: yield* Scope.fork(scope), channels: [], channelCount: 0 }
         const turnedAway = (reason: string): void => {
           tell({ type: 'incoming.turned-away', reason, run: run.number })
           Effect.runForkWith(services)(Effect.logWarning(reason))
@@ -444,7 +460,7 @@ export const makeMigrationProcess = (
         run.connection = connection
         return Effect.sync(() => tell({ type: 'incoming.connected', run: run.number }))
       }
-      if (options.peer === 'qemu') return Effect.sync(() => addChannel(run, connection))
+      if (options.peer === 'qemu' || isChannel(run)) return Effect.sync(() => addChannel(run, connection))
       return Effect.gen(function* () {
         const asked = yield* readQuestion(connection)
         const same = run.identity !== undefined && Buffer.compare(asked, run.identity) === 0
@@ -456,10 +472,16 @@ export const makeMigrationProcess = (
       )
     }
 
+    /** With multifd the connections behind the first are its channels; only when all are here can anybody ask. */
+    const isChannel = (run: IncomingRun): boolean => {
+      const { multifd } = transferMethods(Ref.getUnsafe(current))
+      return multifd !== undefined && run.channelCount++ < multifd.channels
+    }
+
     /** A source may open its channels before the engine is there. */
-    const addChannel = (run: IncomingRun, { link }: Connection): void => {
-      if (run.engine === undefined) run.channels.push(link)
-      else run.engine.order({ type: 'channel', link })
+    const addChannel = (run: IncomingRun, connection: Connection): void => {
+      run.channels.push(connection)
+      run.engine?.order({ type: 'channel', ...connection })
     }
 
     /** Makes the answer final: a source that asks has lost its channel, so nothing more can arrive on it. */
@@ -485,9 +507,10 @@ export const makeMigrationProcess = (
         .incoming(connection, guest.memory, incomingReport(run), { methods, parameters }, disks)
         .pipe(Effect.provideService(Scope.Scope, run.scope))
       run.engine = engine
-      for (const link of run.channels) engine.order({ type: 'channel', link })
-      // The listener stays, for a source that has to ask; the channel of the stream has served its purpose.
-      yield* beside(run.scope, engine.over.pipe(Effect.andThen(connection.close), Effect.andThen(disownDisks)))
+      for (const channel of run.channels) engine.order({ type: 'channel', ...channel })
+      // The listener stays, for a source that has to ask; the channels of the stream have served their purpose.
+      const closeAll = Effect.suspend(() => Effect.forEach([connection, ...run.channels], ({ close }) => close))
+      yield* beside(run.scope, engine.over.pipe(Effect.andThen(closeAll), Effect.andThen(disownDisks)))
     })
 
     /** A load that has come to nothing leaves the images to others. */

@@ -1,6 +1,6 @@
 /** What a data-plane engine is told to do, and what it says it waits for. Both cross a thread boundary as plain data. */
 import type { StoppableRunState } from '../../machines/index.ts'
-import type { ByteLink } from '../channel/byte-link.ts'
+import type { Connection } from '../channel/transport.ts'
 import type { IncomingNews, OutgoingNews } from '../core/fact.ts'
 import type { DiskOptions, LoadParameters, TransferMethods, TransferParameters } from '../core/intent.ts'
 import type { ColoDialect, ColoMessageName } from '../wire/index.ts'
@@ -48,8 +48,8 @@ export type IncomingOrder =
   | { readonly type: 'acknowledge' }
   /** It never will. */
   | { readonly type: 'reject' }
-  /** One more connection of the same migration. It does not cross a thread boundary. */
-  | { readonly type: 'channel'; readonly link: ByteLink }
+  /** One more connection of the same migration: of it, only what is shared crosses a thread boundary. */
+  | ({ readonly type: 'channel' } & Pick<Connection, 'link' | 'shared' | 'ready'>)
   /**
    * Lock-step has begun. A checkpoint that does not go on for `patienceMillis`, and one that does not begin for `idleMillis`,
    * mean that the primary is lost.

@@ -27,6 +27,7 @@ import { descriptionBytesOf, deviceBytesOf, written } from './device-bytes.ts'
 import { coloState, MACHINE_NAME, PREPARE_PING, type DeviceState } from './dialect.ts'
 import type { SharedGuestDisk } from './disk/guest-disk.ts'
 import type { DiskScanMaker } from './disk-scan.ts'
+import { LinkSendChannels, type MakeSendChannels } from './multifd/send-channels.ts'
 import type { OutgoingOrder, OutgoingReport, Wait } from './order.ts'
 import { OutputQueue } from './output-queue.ts'
 import { PageDispatch, type PageDispatchOptions } from './page-dispatch.ts'
@@ -76,6 +77,8 @@ export interface OutgoingEngineOptions {
   readonly makeDispatch?: (options: PageDispatchOptions) => PageDispatch
   /** Default: pages are compressed here. */
   readonly makeThreads?: MakePageThreads
+  /** Default: none; then a run by multifd fails. */
+  readonly makeChannels?: MakeSendChannels
 }
 
 export class OutgoingEngine {
@@ -83,6 +86,7 @@ export class OutgoingEngine {
   readonly #report: (news: OutgoingReport) => void
   readonly #makeDispatch: NonNullable<OutgoingEngineOptions['makeDispatch']>
   readonly #makeThreads: MakePageThreads
+  readonly #makeChannels: MakeSendChannels
   readonly #disks: readonly SharedGuestDisk[]
   readonly #makeDiskScan: DiskScanMaker | undefined
   readonly #queue: OutputQueue
@@ -95,6 +99,7 @@ export class OutgoingEngine {
   #lockStep: CheckpointSender | undefined
   #dispatch: PageDispatch | undefined
   #methods: TransferMethods = { xbzrle: false, compress: false }
+  #channelBytes = 0
   #hasReturnPath = false
   #phase: Phase = 'idle'
   #devices: readonly DeviceState[] = []
@@ -113,6 +118,7 @@ export class OutgoingEngine {
     this.#makeDispatch = options.makeDispatch ?? ((parts) => new PageDispatch(parts))
     this.#makeThreads = options.makeThreads ?? ((work, count) => new InlinePageThreads(work, count))
     this.#makeDiskScan = options.makeDiskScan
+    this.#makeChannels = options.makeChannels ?? ((parts) => new LinkSendChannels([], parts))
     this.#memory = memory
     this.#disks = disks
     this.#queue = new OutputQueue(disks.length === 0 ? BATCH_BYTES : BATCH_BYTES + BLOCK_RECORD_BYTES_MAX)
@@ -140,12 +146,12 @@ export class OutgoingEngine {
 
   /** Whether everything that was put together has been handed to the link: what is clean has then been written. */
   get isFlushed(): boolean {
-    return this.#queue.isEmpty && (this.#dispatch?.pending ?? 0) === 0
+    return this.#queue.isEmpty && this.#dispatch?.isIdle !== false
   }
 
-  /** Bytes handed to the link so far, framing and all. */
+  /** Bytes handed to all links so far, framing and all. */
   get bytesMoved(): number {
-    return this.#queue.bytesWritten
+    return this.#queue.bytesWritten + this.#channelBytes
   }
 
   order(order: OutgoingOrder, nowMillis: number): void {
@@ -256,6 +262,10 @@ export class OutgoingEngine {
         }
         case 'completing':
           if (this.#fillDisks(Infinity) && this.#fillPages(Infinity)) this.#writeDevices()
+          else if (this.#dispatch?.isBlocked === true || this.#remainingBytes === 0) {
+            const wait = this.#stall()
+            if (wait !== undefined) return wait
+          }
           break
         case 'flushing':
           this.#phase = 'preparing'
@@ -281,6 +291,7 @@ export class OutgoingEngine {
   #flush(link: ByteLink): boolean {
     const before = this.bytesMoved
     const done = this.#queue.flush(link)
+    this.#channelBytes += this.#dispatch?.pump() ?? 0
     this.#window.add(this.bytesMoved - before)
     return done
   }
@@ -305,6 +316,7 @@ export class OutgoingEngine {
       methods,
       parameters,
       makeThreads: this.#makeThreads,
+      makeChannels: this.#makeChannels,
       hasRoom: () => this.#queue.room >= RESERVE_BYTES,
     })
     this.#memory.startLog()
@@ -362,28 +374,32 @@ export class OutgoingEngine {
   /** One turn of precopy; undefined: go on. */
   #iterate(nowMillis: number): Wait | undefined {
     this.#rollWindow(nowMillis)
+    if (this.#dispatch?.isBlocked === true) return { kind: 'link' }
     if (nowMillis >= this.#roundEndMillis || this.#remainingBytes === 0) {
-      if (!this.#settle()) return undefined
+      if (this.#mayConverge && !this.#settle()) return this.#stall()
       if (this.#hasConverged(nowMillis)) return this.#converge(nowMillis)
       this.#roundEndMillis = nowMillis + ROUND_MILLIS
     }
-    const allowance = this.#window.allowanceBytes
+    const allowance = this.#window.allowanceBytes - (this.#dispatch?.pendingBytes ?? 0)
     if (allowance > 0) {
       if (this.#fillDisks(allowance)) this.#fillPages(allowance)
       return undefined
     }
     this.#roundEndMillis = 0
     this.#block?.closePart()
-    if (!this.#closeSection()) return undefined
+    if (!this.#closeSection()) return this.#stall()
     return this.#queue.isEmpty ? { kind: 'until', millis: this.#window.endMillis } : undefined
   }
 
   /** Whether what is left can be sent within the downtime limit; takes in the guest's log if it may be. */
   #hasConverged(nowMillis: number): boolean {
     if (this.#block?.scan.isBulk === true) return false
-    const threshold = this.#window.thresholdBytes
-    if (this.#remainingBytes < threshold) this.#sync(nowMillis)
-    return this.#remainingBytes === 0 || this.#remainingBytes < threshold
+    if (this.#remainingBytes < this.#window.thresholdBytes) this.#sync(nowMillis)
+    return this.#mayConverge
+  }
+
+  get #mayConverge(): boolean {
+    return this.#remainingBytes === 0 || this.#remainingBytes < this.#window.thresholdBytes
   }
 
   /** Bytes of memory and disks that are still to be sent. */
@@ -393,7 +409,7 @@ export class OutgoingEngine {
 
   #converge(nowMillis: number): Wait | undefined {
     this.#block?.closePart()
-    if (!this.#closeSection() || !this.#queue.isEmpty) return undefined
+    if (!this.#closeSection() || !this.#queue.isEmpty) return this.#stall()
     this.#phase = 'converged'
     this.#reportProgress(nowMillis)
     this.#report({ type: 'outgoing.converged' })
@@ -409,14 +425,22 @@ export class OutgoingEngine {
 
   /** Ends the part that is open; false while pages of it are still under way, for which there is no room. */
   #closeSection(): boolean {
+    if (!this.#section.isOpen) return true
     if (this.#dispatch?.settle() === false) return false
-    if (this.#section.close()) this.#statistics.transferred += EOS_BYTES
+    this.#section.close()
+    this.#statistics.transferred += EOS_BYTES
     return true
+  }
+
+  /** What is waited for where something is not settled yet; undefined: nothing but room in this engine's own channel. */
+  #stall(): Wait | undefined {
+    return this.#dispatch?.awaitsChannels === true ? { kind: 'link' } : undefined
   }
 
   /** Nothing is under way, neither here nor where a part has ended at the destination; false: not yet. */
   #settle(): boolean {
-    return !this.#methods.compress || this.#closeSection()
+    const { compress, multifd } = this.#methods
+    return (!compress && multifd === undefined) || this.#closeSection()
   }
 
   /** Adds chunks of disks to the batch, up to the allowance; true when none is left. They go before the memory, as in QEMU. */
@@ -439,10 +463,13 @@ export class OutgoingEngine {
   /** Adds dirty pages to the batch, up to the allowance; true when none is left. */
   #fillPages(allowance: number): boolean {
     this.#section.open(this.#phase === 'completing')
-    const end = this.#statistics.transferred + allowance
-    while (this.#queue.room >= RESERVE_BYTES && this.#statistics.transferred < end) {
+    const dispatch = this.#dispatch
+    if (dispatch === undefined) return true
+    const sent = (): number => this.#statistics.transferred + dispatch.pendingBytes
+    const end = sent() + allowance
+    while (this.#queue.room >= RESERVE_BYTES && !dispatch.isBlocked && sent() < end) {
       if (!this.#scan.next()) return this.#closeSection()
-      this.#dispatch?.send(this.#phase === 'completing')
+      dispatch.send(this.#phase === 'completing')
     }
     return false
   }
@@ -480,12 +507,13 @@ export class OutgoingEngine {
 
   #reportProgress(nowMillis: number): void {
     this.#reportedMillis = nowMillis
-    const { xbzrle, compress } = this.#methods
+    const { xbzrle, compress, multifd } = this.#methods
     this.#report({
       type: 'outgoing.progress',
       ram: this.#statistics.report(this.#scan.remainingBytes, this.#memory.totalBytes),
       expectedDowntimeMillis: this.#expectedDowntimeMillis,
       ...(xbzrle ? { xbzrle: this.#statistics.xbzrle.report() } : {}),
+      ...(multifd === undefined ? {} : { multifdBytes: this.#statistics.multifdBytes }),
       ...(compress ? { compression: this.#statistics.compression.report() } : {}),
       ...(this.#block === undefined ? {} : { disk: this.#block.scan.figures }),
     })

@@ -5,6 +5,8 @@
 import type { TransferMethods, TransferParameters } from '../core/intent.ts'
 import { PAGE_BYTES, type GuestMemory } from '../memory/index.ts'
 import { takeOne, type MakePageThreads, type PageThreads, type WorkedPage } from './compression/page-threads.ts'
+import { PagePackets } from './multifd/page-packets.ts'
+import type { MakeSendChannels } from './multifd/send-channels.ts'
 import type { PageRecords } from './page-encoder.ts'
 import type { PageScan } from './page-scan.ts'
 import type { RamSection } from './ram-section.ts'
@@ -21,6 +23,8 @@ export interface PageDispatchOptions {
   readonly methods: TransferMethods
   readonly parameters: TransferParameters
   readonly makeThreads: MakePageThreads
+  /** The channels of multifd; only where methods say so. */
+  readonly makeChannels: MakeSendChannels
   /** Whether there is room for more than the record that is being written. */
   readonly hasRoom: () => boolean
   /** Default {@link Xbzrle}. */
@@ -35,6 +39,7 @@ export class PageDispatch {
   readonly #hasRoom: () => boolean
   readonly #xbzrle: Xbzrle | undefined
   readonly #threads: PageThreads | undefined
+  readonly #packets: PagePackets | undefined
   #parameters: TransferParameters
   #isLast = false
 
@@ -50,6 +55,14 @@ export class PageDispatch {
     if (methods.xbzrle)
       this.#xbzrle = makeXbzrle({ memory, statistics: statistics.xbzrle, cacheBytes: parameters.xbzrleCacheBytes })
     if (methods.compress) this.#threads = options.makeThreads('deflate', parameters.compressThreads)
+    if (methods.multifd !== undefined) {
+      const channels = options.makeChannels({
+        memory,
+        method: methods.multifd.compression,
+        level: parameters.multifdLevel,
+      })
+      this.#packets = new PagePackets(channels, statistics, parameters.multifdPageCount)
+    }
   }
 
   /** Takes effect with the next page. */
@@ -57,29 +70,50 @@ export class PageDispatch {
     this.#parameters = parameters
     this.#xbzrle?.resize(parameters.xbzrleCacheBytes)
     this.#threads?.resize(parameters.compressThreads)
+    if (this.#packets !== undefined) this.#packets.packetPages = parameters.multifdPageCount
   }
 
-  /** Pages that were taken from the scan and have not been written yet. */
-  get pending(): number {
-    return this.#threads?.pending ?? 0
+  /** Whether every page that was taken from the scan has been written. */
+  get isIdle(): boolean {
+    return (this.#threads?.pending ?? 0) === 0 && this.#packets?.isIdle !== false
+  }
+
+  /** No page can be sent before a channel has room. */
+  get isBlocked(): boolean {
+    return this.#packets?.isBlocked === true
+  }
+
+  /** Waits for channels, be it for room or for the end of a round. */
+  get awaitsChannels(): boolean {
+    return this.#packets?.isIdle === false
+  }
+
+  /** Bytes of pages that count when channels have taken them. */
+  get pendingBytes(): number {
+    return this.#packets?.pendingBytes ?? 0
+  }
+
+  /** Looks after the channels; gives the bytes that have gone. @throws ChannelError */
+  pump(): number {
+    return this.#packets?.pump() ?? 0
   }
 
   /**
-   * Writes all that is pending, as far as there is room; true if nothing is left. A page that is under way must not be
+   * Ends a part: writes all that is pending, as far as there is room; true if nothing is left. A page that is under way must not be
    * looked at again before (I18): so this comes in front of each sync and each end of a part.
    */
   settle(): boolean {
-    if (this.#threads === undefined) return true
-    while (this.#threads.pending > 0) {
+    while (this.#threads !== undefined && this.#threads.pending > 0) {
       if (!this.#hasRoom()) return false
       takeOne(this.#threads, this.#write)
     }
-    return true
+    return this.#packets?.settle() !== false
   }
 
-  /** Lets go of threads. */
+  /** Lets go of threads and channels. */
   close(): void {
     this.#threads?.close()
+    this.#packets?.close()
   }
 
   /** What the destination has of a page, where this side keeps that for a pass to come; undefined where it does not. */
@@ -97,8 +131,16 @@ export class PageDispatch {
       xbzrle?.zeroed(block, offset, this.#statistics.syncs)
       this.#encoder.zero(block, offset)
     } else if (xbzrle !== undefined) this.#sendAgain(xbzrle, block, offset, isLast)
-    else if (this.#threads === undefined) this.#encoder.whole(block, offset)
+    else if (this.#threads === undefined) this.#sendWhole(block, offset)
     else this.#compress(this.#threads, block, offset)
+  }
+
+  /** From the guest's memory, over a channel where there is one. */
+  #sendWhole(block: number, offset: number): void {
+    if (this.#packets === undefined) return this.#encoder.whole(block, offset)
+    this.#packets.add(block, offset / PAGE_BYTES)
+    this.#statistics.normal++
+    this.#memory.fates?.add(block, offset / PAGE_BYTES, 'sent')
   }
 
   #compress(threads: PageThreads, block: number, offset: number): void {
@@ -127,7 +169,7 @@ export class PageDispatch {
       case 'cached':
         return this.#encoder.whole(block, offset, xbzrle.cached, xbzrle.cachedAt)
       case 'uncached':
-        return this.#encoder.whole(block, offset)
+        return this.#sendWhole(block, offset)
       case 'unchanged':
         return
     }

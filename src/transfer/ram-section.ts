@@ -48,6 +48,10 @@ export class RamSection {
     return this.#previous
   }
 
+  get isOpen(): boolean {
+    return this.#isOpen
+  }
+
   /** Bytes of START, and of a part without its records. */
   get startBytes(): number {
     return SECTION_HEAD_BYTES + 1 + RAM_IDSTR.length + ramBlockListBytes(this.#memory.blocks) + this.#endBytes

@@ -14,6 +14,8 @@ export class RamStatistics {
   duplicate = 0
   /** Pages sent whole. */
   normal = 0
+  /** Bytes that went over channels of multifd; part of {@link transferred}. */
+  multifdBytes = 0
   /** Pages that were taken from the bitmap, whatever became of them. */
   taken = 0
   readonly xbzrle = new XbzrleStatistics()

@@ -4,7 +4,7 @@
  */
 import { MessageChannel, type Worker } from 'node:worker_threads'
 import { Deferred, Effect, Layer, type Scope } from 'effect'
-import type { SharedLink } from '../channel/shared-link.ts'
+import { NO_LINK } from '../channel/shared-link.ts'
 import type { Connection } from '../channel/transport.ts'
 import type { GuestMemory } from '../memory/index.ts'
 import { DataPlane, type EngineHandle } from './data-plane.ts'
@@ -15,9 +15,6 @@ import { Doorbell, startThread } from './worker-thread.ts'
 
 /** How long an engine may take to notice that it is to end, before its thread is ended with it. */
 const ABORT_PATIENCE = '2 seconds'
-
-/** A connection that no other thread can use is one that is broken there. */
-const NO_LINK: SharedLink = { kind: 'descriptors', descriptors: { in: -1, out: -1, kind: 'file' } }
 
 const make = Effect.gen(function* () {
   const threads = new Set<Worker>()
@@ -52,7 +49,7 @@ const make = Effect.gen(function* () {
     disks: EngineDisks,
     report: (news: News) => void,
     lost: (reason: string) => void,
-    loading?: Loading,
+    rest: { readonly loading?: Loading; readonly channels?: readonly Connection[] },
   ): Effect.Effect<EngineHandle<Order>, never, Scope.Scope> =>
     Effect.gen(function* () {
       const over = yield* Deferred.make<void>()
@@ -79,11 +76,12 @@ const make = Effect.gen(function* () {
         link: connection.shared ?? NO_LINK,
         doorbell: doorbell.buffer,
         port: port2,
-        ...(loading === undefined ? {} : { loading }),
+        channels: (rest.channels ?? []).map(({ shared }) => shared ?? NO_LINK),
+        ...(rest.loading === undefined ? {} : { loading: rest.loading }),
       }
       thread.postMessage(job, [port2])
       const order = (given: Order | { readonly type: 'abort' }): void => {
-        port1.postMessage(given)
+        port1.postMessage(crossing(given))
         doorbell.ring()
       }
       // The descriptors must not be used any more when the connection is closed: they may be another file's by then.
@@ -103,9 +101,15 @@ const make = Effect.gen(function* () {
 
   return DataPlane.of({
     ready: Deferred.await(ready),
-    outgoing: (connection, memory, report, disks = []) =>
-      start<OutgoingOrder, OutgoingReport>('outgoing', connection, memory, { disks }, report, (reason) =>
-        report({ type: 'outgoing.failed', reason, side: 'source' }),
+    outgoing: (connection, memory, report, disks = [], channels = []) =>
+      start<OutgoingOrder, OutgoingReport>(
+        'outgoing',
+        connection,
+        memory,
+        { disks },
+        report,
+        (reason) => report({ type: 'outgoing.failed', reason, side: 'source' }),
+        { channels },
       ),
     incoming: (connection, memory, report, loading, disks = noDisks) =>
       start<IncomingOrder, IncomingReport>(
@@ -115,10 +119,14 @@ const make = Effect.gen(function* () {
         disks,
         report,
         (reason) => report({ type: 'incoming.failed', reason, side: 'destination' }),
-        loading,
+        { loading },
       ),
   })
 })
+
+/** Of a connection that an order brings along only what makes a link of it there. */
+const crossing = (order: { readonly type: string; readonly shared?: unknown }): object =>
+  order.type === 'channel' ? { type: order.type, shared: order.shared } : order
 
 const isOver = (news: unknown): news is { readonly type: 'over' } =>
   typeof news === 'object' && news !== null && 'type' in news && news.type === 'over'

@@ -81,6 +81,7 @@ export { StreamDecoder, type StreamDecoderOptions } from './stream-decoder.ts'
 export { StreamEncoder, type StreamEncoderOptions } from './stream-encoder.ts'
 export { memoryStore, pageApplier, type PageInflater, type PageSink, type PageStore } from './page-applier.ts'
 export {
+  MULTIFD_DATA_BYTES_MAX,
   MULTIFD_HEADER_BYTES,
   MULTIFD_INIT_BYTES,
   MULTIFD_MAGIC,
