@@ -58,6 +58,15 @@ export const justified: readonly JustifiedDifference[] = [
     why: 'QEMU tells it in COLO_EXIT alone, and nobody who was not connected then will ever know.',
     after: 'goes-on',
   },
+  {
+    id: 'colo-exit-when-a-checkpoint-is-due',
+    kind: 'events',
+    qemu: /^COLO_EXIT primary error$/,
+    double: /^$/,
+    what: 'QEMU says COLO_EXIT of a pair that a cancel has cut off when the next checkpoint is due, 20 s later.',
+    why: 'The double’s pair ends with the cancel (q8), and no checkpoint of it is due any more.',
+    after: 'goes-on',
+  },
 ]
 
 /** The entry that a difference falls under. */
