@@ -1,11 +1,13 @@
 /** The benchmarks there are. A new one is a file beside `transfer.ts` and an entry here. */
 
 import type { Contender } from './contender.ts'
+import { answers } from './answers.ts'
 import { colo } from './colo.ts'
 import { double } from './double.ts'
 import { kernels } from './kernels.ts'
 import { relay } from './relay.ts'
 import type { Result } from './series.ts'
+import { sparse } from './sparse.ts'
 import { stream } from './stream.ts'
 import { tls } from './tls.ts'
 import { transfer } from './transfer.ts'
@@ -22,4 +24,4 @@ export interface Benchmark {
   readonly render?: (results: readonly Result[]) => string
 }
 
-export const benchmarks: readonly Benchmark[] = [transfer, stream, relay, tls, kernels, double, colo]
+export const benchmarks: readonly Benchmark[] = [transfer, stream, relay, tls, kernels, double, colo, answers, sparse]

@@ -5,7 +5,7 @@
  */
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 
@@ -84,6 +84,17 @@ export class Child {
     // proc(5): the command may contain blanks, so count from its closing parenthesis; utime is field 14, stime 15.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
+  }
+
+  /** A figure of /proc/PID/status in bytes: `VmRSS`, or `VmHWM` for the most that there was. */
+  memoryBytes(name: 'VmRSS' | 'VmHWM'): number {
+    const status = readFileSync(`/proc/${String(this.#process.pid)}/status`, 'latin1')
+    return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) * 1024
+  }
+
+  /** From here on the most that there was is counted anew. */
+  resetPeak(): void {
+    writeFileSync(`/proc/${String(this.#process.pid)}/clear_refs`, '5')
   }
 
   /** The error for something that went wrong with this child, with what is known of why. */

@@ -19,8 +19,7 @@ import { workerDataPlane } from '../src/transfer/worker-data-plane.ts'
 import type { Benchmark } from './benchmark.ts'
 import type { Contender, Figure, RunOptions } from './contender.ts'
 import type { Result } from './series.ts'
-import { percentile } from './statistics.ts'
-import { align } from './table.ts'
+import { renderSamples } from './samples.ts'
 
 /** Measured in a run. */
 const CHECKPOINTS = 60
@@ -156,28 +155,7 @@ const contender = (
     Effect.runPromise(run(options).pipe(Effect.scoped, Effect.provide(platform)), { signal: options.signal }),
 })
 
-const columns = ['', 'samples', 'mean ms', 'median', 'p99', 'max', 'verified']
-
-const rowOf = ({ name, figures }: Result): readonly string[] => {
-  const samples = figures.flatMap(({ samplesMillis = [] }) => samplesMillis)
-  const mean = samples.reduce((sum, millis) => sum + millis, 0) / samples.length
-  return [
-    name,
-    `${samples.length}`,
-    ...[mean, percentile(samples, 50), percentile(samples, 99), percentile(samples, 100)].map((millis) =>
-      millis === undefined || Number.isNaN(millis) ? '-' : millis.toFixed(2),
-    ),
-    figures.length === 0 ? '-' : figures.every(({ verified }) => verified) ? 'yes' : 'NO',
-  ]
-}
-
-const render = (results: readonly Result[]): string =>
-  [
-    ...align([columns, ...results.map(rowOf)]),
-    '',
-    ...results.flatMap(({ name, failures }) => failures.map((failure) => `${name}: failed: ${failure}`)),
-    ...PUBLISHED,
-  ].join('\n')
+const render = (results: readonly Result[]): string => [renderSamples(results), ...PUBLISHED].join('\n')
 
 export const colo: Benchmark = {
   name: 'colo',

@@ -26,6 +26,8 @@ export interface Figure {
   readonly verified?: boolean
   /** Where a run measures the same thing again and again: each time it took. */
   readonly samplesMillis?: readonly number[]
+  /** Most that a side held beyond what it held before and the guest's RAM. */
+  readonly beyondBytes?: { readonly source: number; readonly destination: number }
 }
 
 export interface Contender {

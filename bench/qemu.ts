@@ -131,7 +131,7 @@ export const awaitCompleted = async (side: string, { qmp }: Machine): Promise<vo
 }
 
 /** The source fills in the times shortly after it has announced that it is done; until then total-time is 0. */
-const finalInfo = async (qmp: QmpClient, signal: AbortSignal): Promise<unknown> => {
+export const finalInfo = async (qmp: QmpClient, signal: AbortSignal): Promise<unknown> => {
   for (;;) {
     const info = await qmp.execute('query-migrate')
     if ((optionalNumberAt(info, 'total-time') ?? 0) > 0) return info
@@ -154,14 +154,9 @@ export type Route = (port: number, signal: AbortSignal) => Promise<Between>
 /** Nothing between the two. */
 const direct: Route = async (port) => ({ port, cpuSeconds: () => 0, ended: Promise.resolve() })
 
-const migrate = async (
-  source: Machine,
-  destination: Machine,
-  signal: AbortSignal,
-  tls: Tls,
-  route: Route,
-): Promise<Figure> => {
-  for (const { qmp } of [source, destination]) {
+/** As fast as it goes, and with events. */
+export const setUp = async (machines: readonly Machine[], tls?: Tls): Promise<void> => {
+  for (const { qmp } of machines) {
     await qmp.execute('migrate-set-capabilities', { capabilities: [{ capability: 'events', state: true }] })
     await qmp.execute('migrate-set-parameters', {
       'max-bandwidth': MAX_BANDWIDTH_BYTES_PER_SECOND,
@@ -169,6 +164,16 @@ const migrate = async (
       ...(tls === undefined ? {} : { 'tls-creds': 'tls0', 'tls-hostname': 'localhost' }),
     })
   }
+}
+
+const migrate = async (
+  source: Machine,
+  destination: Machine,
+  signal: AbortSignal,
+  tls: Tls,
+  route: Route,
+): Promise<Figure> => {
+  await setUp([source, destination], tls)
   const between = await route(await listen(destination.qmp), signal)
   const cpuSeconds = (): number => source.process.cpuSeconds() + destination.process.cpuSeconds() + between.cpuSeconds()
   const cpuBefore = cpuSeconds()

@@ -44,14 +44,26 @@ export const align = (rows: readonly (readonly string[])[]): string[] => {
   )
 }
 
-const notesOf = (result: Result, sizeBytes: number): string[] => {
+/** What only some benchmarks measure: of all runs the worst. */
+const beyondOf = ({ name, figures }: Result): string[] => {
+  const beyond = figures.flatMap((figure) => figure.beyondBytes ?? [])
+  if (beyond.length === 0) return []
+  const mebibytes = (values: readonly number[]): string => (Math.max(...values) / 2 ** 20).toFixed(1)
+  const [source, destination] = [beyond.map((each) => each.source), beyond.map((each) => each.destination)]
+  return [
+    `${name}: beyond the guest's RAM at most ${mebibytes(source)} MiB (source), ${mebibytes(destination)} MiB (destination)`,
+  ]
+}
+
+const notesOf = (result: Result, results: readonly Result[], sizeBytes: number): string[] => {
   const wireBytes = standingOf(result, sizeBytes)?.bytes.min
   return [
     ...(result.version === undefined ? [] : [`${result.name}: ${result.version}`]),
     ...(result.unavailable === undefined ? [] : [`${result.name}: left out: ${result.unavailable}`]),
+    ...beyondOf(result),
     ...result.failures.map((failure) => `${result.name}: failed: ${failure}`),
     // Incompressible pages arrive in full or not at all: a smaller stream means that it was another guest.
-    ...(wireBytes !== undefined && wireBytes < sizeBytes
+    ...(wireBytes !== undefined && wireBytes < sizeBytes && results.length > 1
       ? [`${result.name}: sent ${wireBytes} bytes for ${sizeBytes} of RAM, so its figure is not comparable`]
       : []),
   ]
@@ -61,5 +73,5 @@ export const renderTable = (results: readonly Result[], sizeBytes: number): stri
   [
     ...align([...HEADINGS, ...results.map((result) => rowOf(result, results, sizeBytes))]),
     '',
-    ...results.flatMap((result) => notesOf(result, sizeBytes)),
+    ...results.flatMap((result) => notesOf(result, results, sizeBytes)),
   ].join('\n')

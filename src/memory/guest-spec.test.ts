@@ -26,7 +26,7 @@ t.test('a formatted spec reads back', async (t) => {
   for (const text of [
     'write:seed=7,rate=3,working-set=12K,size=1G',
     'write:seed=7,rate=3,working-set=12K,size=1G,packets=3,noise=2,disk=1M,disk-rate=1',
-    'write:seed=7,rate=3,working-set=12K,size=1G,wipe=4',
+    'write:seed=7,rate=3,working-set=12K,size=1G,sparse=9,wipe=4',
     'image:some/where',
   ])
     t.equal(formatGuestSpec(parseGuestSpec(text)), text)
@@ -34,8 +34,8 @@ t.test('a formatted spec reads back', async (t) => {
 
 t.test('what cannot be read says what can', async (t) => {
   for (const [text, expected] of [
-    ['', 'write:seed=,rate=,working-set=,size=,wipe=,packets=,noise=,disk=,disk-rate= or image:DIR'],
-    ['idle:', 'write:seed=,rate=,working-set=,size=,wipe=,packets=,noise=,disk=,disk-rate= or image:DIR'],
+    ['', 'write:seed=,rate=,working-set=,size=,sparse=,wipe=,packets=,noise=,disk=,disk-rate= or image:DIR'],
+    ['idle:', 'write:seed=,rate=,working-set=,size=,sparse=,wipe=,packets=,noise=,disk=,disk-rate= or image:DIR'],
     ['image:', 'image:DIR with the directory of a recording'],
     ['image', 'image:DIR with the directory of a recording'],
     ['write:colour=red', 'seed=, rate=, working-set=, size='],
@@ -52,6 +52,7 @@ t.test('what cannot be read says what can', async (t) => {
     ['write:rate=10,packets=11', 'a whole number from 0 to its rate of 10'],
     ['write:rate=10,disk=4K,disk-rate=11', 'a whole number from 0 to its rate of 10'],
     ['write:disk-rate=1', 'disk= beside it'],
+    ['write:sparse=0', 'a whole number >= 1'],
     ['write:size=8K,working-set=12K', 'a size of whole pages (multiples of 4K), at most 8K'],
   ] as const)
     t.throws(() => parseGuestSpec(text), { name: 'GuestSpecError', expected }, text)

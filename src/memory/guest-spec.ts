@@ -5,6 +5,7 @@
  * write:seed=1,rate=20000,working-set=64M,size=256M    a guest that keeps writing (these are the defaults)
  * write:packets=1000,noise=50,disk=16M,disk-rate=100   one that also sends (defaults: nothing)
  * write:wipe=5                                         one of whose pages each 5th operation is cleared or filled whole
+ * write:size=4608M,sparse=36                           one of which 2 MiB of 72 have contents at first, and the rest are zero
  * image:DIR                                            a guest replayed from a recording
  * ```
  */
@@ -25,6 +26,8 @@ export interface WritingGuestSpec {
   readonly memoryBytes: number
   /** As `WritingGuestOptions` has it; default 0. */
   readonly wipeEvery?: number
+  /** Of so many stretches of {@link SPARSE_BYTES} the last has contents at first; >= 1, default 1. */
+  readonly sparseEvery?: number
   /** As `GuestOutputOptions` has them; default 0. */
   readonly packetsPerSecond?: number
   readonly noiseEvery?: number
@@ -50,7 +53,21 @@ export const WRITING_GUEST_DEFAULTS: WritingGuestSpec = {
   memoryBytes: 256 * 2 ** 20,
 }
 
-const OPTIONS = ['seed', 'rate', 'working-set', 'size', 'wipe', 'packets', 'noise', 'disk', 'disk-rate'] as const
+/** Unit of a sparse guest's contents. */
+export const SPARSE_BYTES = 2 * 2 ** 20
+
+const OPTIONS = [
+  'seed',
+  'rate',
+  'working-set',
+  'size',
+  'sparse',
+  'wipe',
+  'packets',
+  'noise',
+  'disk',
+  'disk-rate',
+] as const
 type Option = (typeof OPTIONS)[number]
 
 /** @throws GuestSpecError, which says what would have been accepted. */
@@ -69,17 +86,19 @@ export function parseGuestSpec(text: string): GuestSpec {
 /** The option string of a spec, which `parseGuestSpec` reads back. */
 export function formatGuestSpec(spec: GuestSpec): string {
   if (spec.kind === 'image') return `image:${spec.directory}`
-  const { seed, pagesPerSecond, workingSetBytes, memoryBytes, wipeEvery } = spec
+  const { seed, pagesPerSecond, workingSetBytes, memoryBytes } = spec
   const sizes = `working-set=${formatSize(workingSetBytes)},size=${formatSize(memoryBytes)}`
-  return `write:seed=${seed},rate=${pagesPerSecond},${sizes}${wipeEvery === undefined ? '' : `,wipe=${wipeEvery}`}${formatOutput(spec)}`
+  return `write:seed=${seed},rate=${pagesPerSecond},${sizes}${formatRest(spec)}`
 }
 
-const formatOutput = ({ packetsPerSecond, noiseEvery, diskBytes, diskWritesPerSecond }: WritingGuestSpec): string =>
+const formatRest = (spec: WritingGuestSpec): string =>
   Object.entries({
-    packets: packetsPerSecond,
-    noise: noiseEvery,
-    disk: diskBytes === undefined ? undefined : formatSize(diskBytes),
-    'disk-rate': diskWritesPerSecond,
+    sparse: spec.sparseEvery,
+    wipe: spec.wipeEvery,
+    packets: spec.packetsPerSecond,
+    noise: spec.noiseEvery,
+    disk: spec.diskBytes === undefined ? undefined : formatSize(spec.diskBytes),
+    'disk-rate': spec.diskWritesPerSecond,
   })
     .map(([name, value]) => (value === undefined ? '' : `,${name}=${value}`))
     .join('')
@@ -97,8 +116,16 @@ function parseWriting(text: string): WritingGuestSpec {
     workingSetBytes: pages('working-set', given.get('working-set'), workingSetDefault, memoryBytes),
     memoryBytes,
     ...(given.has('wipe') ? { wipeEvery: integer('wipe', given.get('wipe'), 0) } : {}),
+    ...sparse(given.get('sparse')),
     ...output(given, pagesPerSecond),
   }
+}
+
+function sparse(text: string | undefined): Pick<WritingGuestSpec, 'sparseEvery'> {
+  if (text === undefined) return {}
+  const sparseEvery = integer('sparse', text, 1)
+  if (sparseEvery >= 1) return { sparseEvery }
+  throw new GuestSpecError('sparse of a writing guest', 'a whole number >= 1', JSON.stringify(text))
 }
 
 /** What is sent, at most once an operation. */

@@ -2,6 +2,7 @@
 import {
   GuestMemory,
   RecordedGuest,
+  SPARSE_BYTES,
   WritingGuest,
   type Guest,
   type GuestSpec,
@@ -42,9 +43,15 @@ export const makeGuest = (program: GuestProgram, memory: GuestMemory): Guest =>
       })
     : new RecordedGuest({ recording: program.recording, memory })
 
+const fillFor = ({ seed, sparseEvery = 1 }: WritingGuestSpec, memory: GuestMemory): void => {
+  for (const [index, { usedLength }] of memory.blocks.entries())
+    for (let at = (sparseEvery - 1) * SPARSE_BYTES; at < usedLength; at += sparseEvery * SPARSE_BYTES)
+      memory.fillRange(index, at, Math.min(SPARSE_BYTES, usedLength - at), seed)
+}
+
 /** Puts into memory what the guest starts from. Only where the guest is booted; a destination waits for it to arrive. */
 export const bootMemory = (program: GuestProgram, memory: GuestMemory): void => {
-  if (program.kind === 'write') memory.fill(program.spec.seed)
+  if (program.kind === 'write') fillFor(program.spec, memory)
   else new RecordedGuest({ recording: program.recording, memory }).boot()
 }
 
