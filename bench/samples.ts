@@ -15,7 +15,11 @@ const rowOf = ({ name, figures }: Result): readonly string[] => {
     ...[mean, percentile(samples, 50), percentile(samples, 99), percentile(samples, 100)].map((millis) =>
       millis === undefined || Number.isNaN(millis) ? '-' : millis.toFixed(2),
     ),
-    figures.length === 0 ? '-' : figures.every(({ verified }) => verified) ? 'yes' : 'NO',
+    figures.every(({ verified }) => verified === undefined)
+      ? '-'
+      : figures.every(({ verified }) => verified)
+        ? 'yes'
+        : 'NO',
   ]
 }
 

@@ -6,6 +6,7 @@ import { breaches, type Breach } from '../catalogue.ts'
 import type { Observation } from '../observation.ts'
 import { coloRuntimeMutants } from '../mutants/colo-runtime-mutants.ts'
 import { coreMutants } from '../mutants/core-mutants.ts'
+import { diskMutants } from '../mutants/disk-mutants.ts'
 import { lockStepMutants } from '../mutants/lock-step-mutants.ts'
 import type { Mutant } from '../mutants/mutant.ts'
 import { pageMutants } from '../mutants/page-mutants.ts'
@@ -16,6 +17,7 @@ import { coloRuntimeScripts } from './colo-runtime-scripts.ts'
 import { coreScripts } from './core-scripts.ts'
 import { observeCore } from './core-suite.ts'
 import { coreTrials } from './core-trials.ts'
+import { diskScripts } from './disk-scripts.ts'
 import { killMatrix, type KillRow } from './kill-matrix.ts'
 import { lockStepScripts } from './lock-step-scripts.ts'
 import { pageScripts } from './page-scripts.ts'
@@ -109,5 +111,6 @@ export const catalogueMatrix = async (
   await rowsOf(core, wanted, onRow)
   await rowsOf(onRuntime(runtimeMutants, runtimeScripts), wanted, onRow)
   await rowsOf(onRuntime(pageMutants, pageScripts), wanted, onRow)
+  await rowsOf(onRuntime(diskMutants, diskScripts), wanted, onRow)
   await rowsOf(onRuntime(coloRuntimeMutants, coloRuntimeScripts), wanted, onRow)
 }

@@ -8,14 +8,27 @@ import { JsonReader } from '../qmp/json-reader.ts'
 import { encodeLine } from '../qmp/message.ts'
 import { openSession } from '../qmp/session.ts'
 import { makeMigrationProcess } from '../transfer/migration-process.ts'
+import { driveFlag, driveOptions, openDrives } from './drive-option.ts'
 import { hostCommands, loadFailed } from './incoming-end.ts'
 import { guestProgram, guestSpec, preallocate, realPlatform, setStage } from './stage.ts'
 
-const run = Effect.fn('destination')(function* (options: { readonly guest: string; readonly prealloc: boolean }) {
-  const program = yield* guestProgram(yield* guestSpec(options.guest), false)
+interface Options {
+  readonly guest: string
+  readonly drive: readonly string[]
+  readonly prealloc: boolean
+}
+
+const run = Effect.fn('destination')(function* (options: Options) {
+  const spec = yield* guestSpec(options.guest)
+  const program = yield* guestProgram(spec, false)
+  const drives = yield* openDrives(yield* driveOptions(options.drive), spec, true)
   const stage = yield* setStage(program)
   if (options.prealloc) preallocate(stage.memory)
-  const migration = yield* makeMigrationProcess({ guest: stage.guest, incoming: 'defer' })
+  const migration = yield* makeMigrationProcess({
+    ...(drives === undefined ? {} : { drives }),
+    guest: stage.guest,
+    incoming: 'defer',
+  })
   const stdio = yield* Stdio.Stdio
   const session = yield* openSession({
     process: migration,
@@ -42,6 +55,7 @@ export const destination = Command.make(
   'destination',
   {
     guest: Flag.String('guest'),
+    drive: driveFlag,
     prealloc: Flag.Boolean('prealloc').pipe(Flag.withDefault(false)),
   },
   (options) => run(options).pipe(Effect.scoped, Effect.provide(realPlatform)),

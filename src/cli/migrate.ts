@@ -8,15 +8,18 @@ import { Clock, Console, Effect, FileSystem, Option, Queue, Stream, type Scope }
 import { Command, Flag } from 'effect/cli'
 import { ChildProcess, ChildProcessSpawner } from 'effect/process'
 import type { DescriptorTable } from '../channel/descriptor.ts'
-import { parseSize } from '../memory/index.ts'
+import { parseSize, type GuestDiskWrite } from '../memory/index.ts'
 import { sha256 } from '../memory/node.ts'
 import type { MigrationInfo } from '../qapi/index.ts'
 import { connectClient, type QmpClient, type QmpDuplex } from '../qmp/client.ts'
 import { encodeLine, type JsonObject } from '../qmp/message.ts'
 import { openSession } from '../qmp/session.ts'
+import type { GuestDrives } from '../transfer/disk/guest-drives.ts'
 import { makeGuest } from '../transfer/guest-program.ts'
 import { makeMigrationProcess } from '../transfer/migration-process.ts'
 import { descriptorTable } from './descriptors.ts'
+import { compareDisks, makeIfMissing, type DiskComparison } from './disk-comparison.ts'
+import { driveOptions, openDrives, type DriveOption } from './drive-option.ts'
 import { Failure, WrongUsage } from './failure.ts'
 import { compareWithFile, type Comparison } from './memory-file.ts'
 import { ProgressDisplay } from './progress.ts'
@@ -30,6 +33,9 @@ interface Options {
   readonly maxBandwidth: string
   readonly downtimeLimit: number
   readonly pause: boolean
+  readonly drive: readonly string[]
+  readonly inc: boolean
+  readonly zeroBlocks: boolean
   readonly prealloc: boolean
   readonly tls: Option.Option<string>
   readonly verify: boolean
@@ -58,11 +64,36 @@ const size = (name: string, text: string): Effect.Effect<number, WrongUsage> =>
       new WrongUsage({ reason: `--${name}: ${error instanceof Error ? error.message : String(error)}` }),
   })
 
+/** A drive with the place that it goes to. */
+type MovedDrive = Required<DriveOption>
+
+/** The drives of the options; where they go to is made if it is not there, unless only a layer is to be moved. */
+const movedDrives = (options: Options) =>
+  Effect.gen(function* () {
+    const drives = yield* driveOptions(options.drive)
+    const moved = drives.flatMap(({ to, ...drive }) => (to === undefined ? [] : [{ ...drive, to }]))
+    if (moved.length < drives.length) return yield* new WrongUsage({ reason: '--drive: expected to=FILE' })
+    if (drives.length === 0 && (options.inc || options.zeroBlocks))
+      return yield* new WrongUsage({ reason: 'expected --drive beside --inc and --zero-blocks' })
+    for (const { image, to } of options.inc ? [] : moved)
+      yield* Effect.try({
+        try: () => makeIfMissing(to, image),
+        catch: (error) => new Failure({ reason: `--drive: ${error instanceof Error ? error.message : String(error)}` }),
+      })
+    return moved
+  })
+
 /** The source's process, as a QMP server in this very process. */
-const sourceDuplex = (stage: Stage, descriptors: DescriptorTable, fence: Effect.Effect<boolean>) =>
+const sourceDuplex = (
+  stage: Stage,
+  drives: GuestDrives | undefined,
+  descriptors: DescriptorTable,
+  fence: Effect.Effect<boolean>,
+) =>
   Effect.gen(function* () {
     const messages = yield* Queue.unbounded<unknown>()
-    const migration = yield* makeMigrationProcess({ guest: stage.guest, descriptors, fence })
+    const options = drives === undefined ? {} : { drives }
+    const migration = yield* makeMigrationProcess({ ...options, guest: stage.guest, descriptors, fence })
     const session = yield* openSession({
       process: migration,
       profile: '2.11',
@@ -72,14 +103,25 @@ const sourceDuplex = (stage: Stage, descriptors: DescriptorTable, fence: Effect.
     return duplex
   })
 
+/** As `--drive` takes it; a comma in a value is written twice. */
+const optionOfDrive = (name: string, { path, format }: DriveOption['image']): string =>
+  [`id=${name}`, `file=${path}`, `format=${format}`].map((part) => part.replaceAll(',', ',,')).join(',')
+
 /** The destination: another process of the operating system, talked to over its standard streams. */
-const spawnDestination = (options: Options) =>
+const spawnDestination = (options: Options, drives: readonly MovedDrive[]) =>
   Effect.gen(function* () {
     const lines = yield* Queue.unbounded<Uint8Array>()
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
     const entry = fileURLToPath(new URL(`./main.${extension}`, import.meta.url))
     const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
-    const args = [entry, 'destination', '--guest', options.guest, ...(options.prealloc ? ['--prealloc'] : [])]
+    const args = [
+      entry,
+      'destination',
+      '--guest',
+      options.guest,
+      ...(options.prealloc ? ['--prealloc'] : []),
+      ...drives.flatMap(({ name, to }) => ['--drive', optionOfDrive(name, to)]),
+    ]
     const handle = yield* spawner.spawn(
       ChildProcess.make(process.execPath, args, {
         stdin: Stream.fromQueue(lines),
@@ -100,11 +142,12 @@ const spawnDestination = (options: Options) =>
   })
 
 /** Sets one side up: events on, parameters as asked for. */
-const prepare = (client: QmpClient, parameters: JsonObject, pause: boolean) =>
+const prepare = (client: QmpClient, parameters: JsonObject, pause: boolean, zeroBlocks: boolean) =>
   Effect.gen(function* () {
     const capabilities = [
       { capability: 'events', state: true },
       { capability: 'pause-before-switchover', state: pause },
+      { capability: 'zero-blocks', state: zeroBlocks },
     ]
     yield* client.execute('migrate-set-capabilities', { capabilities })
     yield* client.execute('migrate-set-parameters', parameters)
@@ -158,6 +201,7 @@ interface Verification {
   readonly counter: { readonly atStop: number; readonly now: number }
   readonly sha256: { readonly source: string; readonly destination: string; readonly recorded?: string }
   readonly pages: Comparison
+  readonly disks: readonly DiskComparison[]
   readonly verified: boolean
 }
 
@@ -165,7 +209,7 @@ interface Verification {
  * Stops the destination's guest, brings this side's memory to the same point by doing the same operations here (a guest is
  * deterministic), and compares every page and the digests.
  */
-const verify = (stage: Stage, destination: QmpClient) =>
+const verify = (stage: Stage, drives: readonly MovedDrive[], destination: QmpClient) =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const directory = yield* fs.makeTempDirectoryScoped({ prefix: 'switchover-' })
@@ -182,7 +226,13 @@ const verify = (stage: Stage, destination: QmpClient) =>
     yield* destination.execute('stop')
     const file = join(directory, 'destination.ram')
     there = yield* askMemory(destination, file)
+    const writes: GuestDiskWrite[] = []
+    replica.onOutput = (output) => {
+      if (output.kind === 'disk-write') writes.push(output)
+    }
     replica.advance(there.counter - atStop)
+    // The guest writes to the first.
+    const disks = drives.map(({ name, image, to }, index) => compareDisks(name, image, to, index === 0 ? writes : []))
     const pages = compareWithFile(stage.memory, file)
     const here = sha256(stage.memory)
     const recorded = program.kind === 'image' ? program.recording.steps[there.counter - 1]?.sha256After : undefined
@@ -190,8 +240,12 @@ const verify = (stage: Stage, destination: QmpClient) =>
       counter: { atStop, now: there.counter },
       sha256: { source: here, destination: there.sha256, ...(recorded === undefined ? {} : { recorded }) },
       pages,
+      disks,
       verified:
-        here === there.sha256 && pages.differing === 0 && there.counter >= atStop && (recorded ?? here) === here,
+        here === there.sha256 &&
+        [pages, ...disks].every(({ differing }) => differing === 0) &&
+        there.counter >= atStop &&
+        (recorded ?? here) === here,
     }
     return result
   }).pipe(Effect.scoped)
@@ -223,6 +277,10 @@ const describe = (report: Report): string => {
       : [
           `  guest stopped here after operation ${verification.counter.atStop}, went on there to ${verification.counter.now}`,
           `  ${verification.pages.compared} pages compared, ${verification.pages.differing} differ`,
+          ...verification.disks.map(
+            ({ name, comparedBytes, differing }) =>
+              `  disk ${name}: ${formatBytes(comparedBytes)} compared, ${differing} chunks of 1 MiB differ`,
+          ),
           ...digests(verification.sha256),
         ]),
     ...trace.map((file) => `  recorded ${file}`),
@@ -248,7 +306,7 @@ const reasonToFail = (report: Report): string | undefined => {
   const { info, verification } = report
   if (info.status !== 'completed')
     return `migration ${info.status}${info['error-desc'] ? `: ${info['error-desc']}` : ''}`
-  if (verification?.verified === false) return 'the memory of the destination differs from the source’s'
+  if (verification?.verified === false) return 'memory or disks of the destination differ from the source’s'
   return undefined
 }
 
@@ -262,25 +320,31 @@ const run = (options: Options, descriptors: DescriptorTable): Effect.Effect<Repo
       'downtime-limit': options.downtimeLimit,
     }
     const isLocal = !/^(exec|fd):/.test(options.uri)
-    const other = isLocal ? yield* spawnDestination(options) : undefined
+    const drives = yield* movedDrives(options)
+    const opened = yield* openDrives(drives, spec, false)
+    const other = isLocal ? yield* spawnDestination(options, drives) : undefined
     const stage = yield* setStage(yield* guestProgram(spec, true))
     bootStage(stage)
     begin(stage.memory)
     const dead =
       other === undefined ? Effect.succeed(false) : Effect.map(Effect.orDie(other.handle.isRunning), (alive) => !alive)
-    const source = yield* connectClient(yield* sourceDuplex(stage, descriptors, dead), tap('src'))
-    yield* prepare(source, parameters, options.pause)
+    const source = yield* connectClient(yield* sourceDuplex(stage, opened, descriptors, dead), tap('src'))
+    yield* prepare(source, parameters, options.pause, options.zeroBlocks)
     yield* secure(source, 'client', options.tls)
     let uri = options.uri
     const destination = other === undefined ? undefined : yield* connectClient(other.duplex, tap('dst'))
     if (destination !== undefined) {
-      yield* prepare(destination, {}, false)
+      yield* prepare(destination, {}, false, false)
       yield* secure(destination, 'server', options.tls)
       yield* destination.execute('migrate-incoming', { uri })
       uri = String(yield* destination.execute('x-switchover-address'))
     }
     const cpuBefore = { source: cpuSeconds(), destination: yield* destinationCpu(destination) }
-    yield* source.execute('migrate', { uri })
+    yield* source.execute('migrate', {
+      uri,
+      ...(drives.length > 0 ? { blk: true } : {}),
+      ...(options.inc ? { inc: true } : {}),
+    })
     const info = yield* follow(source)
     yield* end(stage.memory)
     const cpu = {
@@ -291,7 +355,7 @@ const run = (options: Options, descriptors: DescriptorTable): Effect.Effect<Repo
     }
     const completed = info.status === 'completed'
     const verification =
-      completed && options.verify && destination !== undefined ? yield* verify(stage, destination) : undefined
+      completed && options.verify && destination !== undefined ? yield* verify(stage, drives, destination) : undefined
     if (destination !== undefined) yield* Effect.ignore(destination.execute('quit'))
     return {
       info,
@@ -346,6 +410,20 @@ export const migrate = Command.make(
     downtimeLimit: Flag.Int('downtime-limit').pipe(Flag.withDescription('milliseconds'), Flag.withDefault(300)),
     pause: Flag.Boolean('pause-before-switchover').pipe(
       Flag.withDescription('stop in pre-switchover, and go on by itself'),
+      Flag.withDefault(false),
+    ),
+    drive: Flag.String('drive').pipe(
+      Flag.withDescription(
+        'a disk that moves along: id=NAME,file=FILE,to=FILE with format= and to-format=, raw (default) or qcow2; may be repeated, the guest writes to the first',
+      ),
+      Flag.atLeast(0),
+    ),
+    inc: Flag.Boolean('inc').pipe(
+      Flag.withDescription('only what the upper layer of each disk holds; the destination has what it is backed by'),
+      Flag.withDefault(false),
+    ),
+    zeroBlocks: Flag.Boolean('zero-blocks').pipe(
+      Flag.withDescription('chunks of a disk that are zero take no room on the channel'),
       Flag.withDefault(false),
     ),
     prealloc: Flag.Boolean('prealloc').pipe(
