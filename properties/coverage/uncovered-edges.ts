@@ -24,6 +24,15 @@ const stoppedOf = (state: string, event: string): readonly string[] =>
 /** All of them. */
 export const uncoveredEdges: readonly UncoveredEdges[] = [
   {
+    profiles: ['7.2'],
+    edges: [
+      'outgoing: setup.refused --migrate_cancel--> cancelling.stuck',
+      'colo: primary.forgotten --outgoing.checkpoint-due--> unknown',
+    ],
+    because: 'quirk h8 further than a recording goes; a live QEMU and the double take it in check --system qemu',
+    rare: true,
+  },
+  {
     profiles: ['2.11'],
     edges: [
       'guest: colo --vm.take-over [beforeRunning]--> running',
