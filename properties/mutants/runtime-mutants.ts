@@ -368,6 +368,26 @@ export const runtimeMutants: readonly Mutant<RuntimeSystem>[] = [
     killedBy: ['I22'],
   },
   {
+    id: 's13',
+    title: 'total-time of a run stays what it was when it was first asked for',
+    system: withProcess('s13', (process) => {
+      let first: { readonly run: number; readonly millis: number } | undefined
+      return Effect.succeed({
+        ...process,
+        execute: (name: string, args?: unknown) => {
+          const real = process.execute(name, args)
+          if (name !== 'query-migrate') return real
+          return Effect.map(Effect.zip(real, process.state), ([info, { outgoingNumber: run }]) => {
+            if (typeof info !== 'object' || info === null || !('expected-downtime' in info)) return info
+            if (first?.run !== run) first = { run, millis: Number((info as { 'total-time'?: number })['total-time']) }
+            return { ...info, 'total-time': first.millis }
+          })
+        },
+      })
+    }),
+    killedBy: ['I22'],
+  },
+  {
     id: 'm25',
     title: 'mbps is 0 / 0 before the first window has ended',
     system: withReports('m25', () => (news) => [withRam(news, (ram) => (ram.mbps === 0 ? { mbps: Number.NaN } : {}))]),
