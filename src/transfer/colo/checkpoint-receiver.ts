@@ -7,15 +7,28 @@ import { ColoDecoder, StreamError, type ColoMessage, type StreamDecoder, type St
 import { canArrive, travelling } from '../arrival.ts'
 import { runStateOf, splitDevices, type DeviceState } from '../dialect.ts'
 import type { IncomingOrder, IncomingReport } from '../order.ts'
-import type { CheckpointCopy } from './checkpoint-copy.ts'
+
+/** Where pages are put aside. */
+export interface StagedMemory {
+  /** Nothing is put aside; what is in use is the primary's memory. */
+  begin(): void
+  /** Puts all of it in use. */
+  apply(): void
+  /** There will be no more. */
+  end(): void
+}
 
 /** What a receiver is made for. */
 export interface CheckpointReceiverOptions {
-  readonly copy: CheckpointCopy
+  readonly copy: StagedMemory
   /** Has decoded the first stream, which announced COLO, into a sink that now goes on with this receiver's. */
   readonly first: StreamDecoder
   readonly sink: StreamSink
   readonly report: (news: IncomingReport) => void
+  /** Reads what comes behind the first stream. Default: one is made. */
+  readonly decoder?: ColoDecoder
+  /** 7.2: takes apart all devices of a checkpoint; a text says what is wrong. Default: those of our guests. */
+  readonly devicesOf?: (bytes: Uint8Array) => readonly DeviceState[] | string
 }
 
 /** What a primary may say, and how that is told. */
@@ -28,10 +41,11 @@ const facts: Partial<Record<ColoMessage['name'], IncomingReport['type'] & `incom
 type Patience = Pick<Extract<IncomingOrder, { type: 'lock-step' }>, 'patienceMillis' | 'idleMillis'>
 
 export class CheckpointReceiver {
-  readonly #copy: CheckpointCopy
+  readonly #copy: StagedMemory
   readonly #report: (news: IncomingReport) => void
   readonly #decoder: ColoDecoder
   readonly #first: StreamDecoder
+  readonly #devicesOf: NonNullable<CheckpointReceiverOptions['devicesOf']>
   #devices: DeviceState[] = []
   #patience: Patience = { patienceMillis: Infinity, idleMillis: Infinity }
   /** When something came last, or the checkpoint was put in use. */
@@ -39,11 +53,19 @@ export class CheckpointReceiver {
   #isStaged = false
 
   /** The guest's memory must be the primary's, and stand still. */
-  constructor({ copy, first, sink, report }: CheckpointReceiverOptions) {
+  constructor({
+    copy,
+    first,
+    sink,
+    report,
+    decoder = new ColoDecoder(sink, first),
+    devicesOf = splitDevices,
+  }: CheckpointReceiverOptions) {
     this.#copy = copy
+    this.#devicesOf = devicesOf
     this.#report = report
     this.#first = first
-    this.#decoder = new ColoDecoder(sink, first)
+    this.#decoder = decoder
     copy.begin()
   }
 
@@ -95,7 +117,7 @@ export class CheckpointReceiver {
 
   /** 7.2: all devices of a checkpoint. */
   takeDevices(bytes: Uint8Array): void {
-    const devices = splitDevices(bytes)
+    const devices = this.#devicesOf(bytes)
     if (typeof devices === 'string')
       throw new StreamError(this.#decoder.position, 'Bad devices of a checkpoint', 'known devices', devices)
     this.#devices = [...devices]

@@ -9,10 +9,7 @@
 import { ChannelError, type ByteLink } from '../../channel/byte-link.ts'
 import { PAGE_BYTES, zeroTester, type GuestMemory } from '../../memory/index.ts'
 import {
-  COLO_MESSAGE_BYTES_MAX,
   coloMessageBytes,
-  readColoMessage,
-  StreamError,
   writeColoMessage,
   writeConfiguration,
   writeEof,
@@ -27,6 +24,7 @@ import type { OutgoingReport, Wait } from '../order.ts'
 import type { OutputQueue } from '../output-queue.ts'
 import type { PageEncoder } from '../page-encoder.ts'
 import type { PageScan } from '../page-scan.ts'
+import { SecondaryAnswers } from './secondary-answers.ts'
 import { EOS_BYTES, RESERVE_BYTES, type RamSection } from '../ram-section.ts'
 import type { RamStatistics } from '../ram-statistics.ts'
 
@@ -44,47 +42,34 @@ export interface CheckpointSenderOptions {
   readonly patienceMillis: number
 }
 
-const READ_BYTES = 1024
 const HEAD_BYTES_MAX = 1024
 /** Head of a page record without the name of a block; a name takes a byte more than it has. */
 const RECORD_HEAD_BYTES = 8
-
-/** What a secondary may say, and how that is told. */
-const answers: Partial<Record<ColoMessageName, OutgoingReport['type'] & `outgoing.${string}`>> = {
-  'checkpoint-ready': 'outgoing.colo-ready',
-  'checkpoint-reply': 'outgoing.checkpoint-reply',
-  'vmstate-received': 'outgoing.vmstate-received',
-  'vmstate-loaded': 'outgoing.vmstate-loaded',
-}
 
 const eof = written(1, (bytes) => writeEof(bytes, 0))
 
 export class CheckpointSender {
   readonly #options: CheckpointSenderOptions
-  readonly #answers = new Uint8Array(READ_BYTES)
-  #held = 0
-  #received = 0
+  readonly #answers: SecondaryAnswers
   #phase: 'idle' | 'pages' | 'state' = 'idle'
   /** What follows the pages: the devices, and in 2.11 their description. */
   #state: readonly Uint8Array[] = []
   #devices: readonly DeviceState[] = []
   /** 2.11: where in the output the stream has to end that has been announced. */
   #announcedEnd: number | undefined
-  /** Since when an answer is awaited. */
-  #waitingMillis: number | undefined
   /** How much the link had taken when it was last found full, and since when that has not changed. */
   #takenBytes = -1
   #fullMillis = 0
 
   constructor(options: CheckpointSenderOptions, nowMillis: number) {
     this.#options = options
-    this.#waitingMillis = nowMillis
+    this.#answers = new SecondaryAnswers(options.report, options.patienceMillis, nowMillis)
   }
 
   message(name: ColoMessageName, nowMillis: number): void {
     if (name === 'vmstate-size') return
     this.#say({ name })
-    if (name === 'checkpoint-request') this.#waitingMillis = nowMillis
+    if (name === 'checkpoint-request') this.#answers.await(nowMillis)
   }
 
   #say(message: ColoMessage): void {
@@ -153,7 +138,7 @@ export class CheckpointSender {
       case 'state':
         return this.#endState(nowMillis)
       case 'idle':
-        this.#checkPatience(nowMillis)
+        this.#answers.checkPatience(nowMillis)
         return { kind: 'link' }
     }
   }
@@ -187,15 +172,9 @@ export class CheckpointSender {
       throw new Error(`expected a checkpoint to end at byte ${this.#announcedEnd}, found ${queue.bytesWritten}`)
     this.#announcedEnd = undefined
     this.#phase = 'idle'
-    this.#waitingMillis = nowMillis
+    this.#answers.await(nowMillis)
     report({ type: 'outgoing.vmstate-sent' })
     return { kind: 'link' }
-  }
-
-  #checkPatience(nowMillis: number): void {
-    const { patienceMillis } = this.#options
-    if (this.#waitingMillis === undefined || nowMillis - this.#waitingMillis < patienceMillis) return
-    throw new ChannelError('read', 'ETIMEDOUT', `the secondary has not answered for ${patienceMillis} ms`)
   }
 
   /** The link takes nothing more for now. @throws ChannelError where that has been so for too long. */
@@ -208,41 +187,8 @@ export class CheckpointSender {
       throw new ChannelError('write', 'ETIMEDOUT', `the secondary has taken nothing for ${patienceMillis} ms`)
   }
 
-  /**
-   * Hears what the secondary has said.
-   * @throws StreamError on an answer that is none, ChannelError where the other side is gone.
-   */
+  /** Hears what the secondary has said. @throws StreamError, ChannelError */
   listen(link: ByteLink, nowMillis: number): void {
-    for (;;) {
-      const count = link.read(this.#answers, this.#held, READ_BYTES)
-      if (count < 0) throw new ChannelError('read', 'EOF', 'the secondary closed the channel')
-      if (count === 0) return
-      this.#received += count
-      const end = this.#held + count
-      let at = 0
-      for (
-        let message = readColoMessage(this.#answers, at, end);
-        message !== undefined;
-        message = readColoMessage(this.#answers, at, end)
-      ) {
-        this.#hear(message, nowMillis)
-        at += 4
-      }
-      this.#answers.copyWithin(0, at, end)
-      this.#held = end - at
-      if (this.#held >= COLO_MESSAGE_BYTES_MAX) throw this.#unknown('more than a message')
-    }
-  }
-
-  #hear(message: ColoMessage | number, nowMillis: number): void {
-    if (typeof message === 'number') throw this.#unknown(`${message}`)
-    const type = answers[message.name]
-    if (type === undefined) throw this.#unknown(message.name)
-    this.#waitingMillis = message.name === 'vmstate-received' ? nowMillis : undefined
-    this.#options.report({ type } as OutgoingReport)
-  }
-
-  #unknown(found: string): StreamError {
-    return new StreamError(this.#received, 'Unexpected COLO message', 'an answer of a secondary', found)
+    this.#answers.listen(link, nowMillis)
   }
 }

@@ -4,6 +4,7 @@
  * one pass is all there is; postcopy sends half of it before the switch and the rest, with what is asked for first, behind.
  *
  *   precopy   setup -> iterate -> converged -> complete -> flushed, prepared -> commit -> loaded
+ *   COLO      setup -> iterate -> converged -> complete -> flushed, prepared -> lock-step -> checkpoints of no page
  *   postcopy  setup -> iterate -> postcopy -> package -> package-sent -> loaded
  */
 import { ChannelError, type ByteLink } from '../../channel/byte-link.ts'
@@ -19,6 +20,7 @@ import {
   StreamEncoder,
   StreamError,
   writeCommand,
+  type ColoMessage,
   type Command,
   type Configuration,
   type MultifdMethodName,
@@ -26,6 +28,7 @@ import {
   type ReturnPathMessage,
 } from '../../wire/index.ts'
 import { RAM_SECTION_ID } from '../dialect.ts'
+import { SecondaryAnswers } from '../colo/secondary-answers.ts'
 import type { OutgoingOrder, OutgoingReport, Wait } from '../order.ts'
 import { RamStatistics } from '../ram-statistics.ts'
 import { ReturnPath } from '../return-path.ts'
@@ -60,6 +63,9 @@ type Phase =
   | 'postcopy'
   | 'committing'
   | 'sent'
+  | 'lock-step'
+  | 'saving'
+  | 'sending-state'
   | 'over'
 
 /** What has to be handed to one connection, in order. */
@@ -119,6 +125,9 @@ export class CapturedSender {
   #nextChannel = 0
   #moved = 0
   #startedMillis = 0
+  #isColo = false
+  #answers: SecondaryAnswers | undefined
+  #checkpoints = 0
 
   constructor(options: CapturedSenderOptions) {
     const { memory, channels, compressLevel } = options
@@ -143,7 +152,9 @@ export class CapturedSender {
     if (this.#phase === 'over') return
     switch (order.type) {
       case 'setup':
-        this.#setUp(order.returnPath, nowMillis)
+        this.#isColo = order.colo !== undefined
+        // In COLO what comes back is no return path.
+        this.#setUp(order.returnPath && !this.#isColo, nowMillis)
         break
       case 'iterate':
         this.#phase = 'iterating'
@@ -158,15 +169,23 @@ export class CapturedSender {
         break
       case 'commit':
         if (this.#phase === 'packaged') return this.#package()
-        this.#encoder.vmDescription({
-          pageSize: PAGE_BYTES,
-          devices: [],
-          json: {},
-          bytes: this.#options.devices.description,
-        })
-        this.#encoder.end()
-        this.#encoder.flush()
+        this.#writeEnd()
         this.#phase = 'committing'
+        break
+      case 'lock-step':
+        this.#writeEnd()
+        this.#answers = new SecondaryAnswers(this.#report, order.patienceMillis, nowMillis)
+        this.#phase = 'lock-step'
+        break
+      case 'colo-message':
+        if (order.message !== 'vmstate-size') this.#say({ name: order.message })
+        if (order.message === 'checkpoint-request') this.#answers?.await(nowMillis)
+        break
+      case 'checkpoint':
+        this.#saveCheckpoint()
+        break
+      case 'send-vmstate':
+        this.#sendState()
         break
       case 'abort':
         this.#end()
@@ -186,6 +205,38 @@ export class CapturedSender {
       const word = error instanceof ChannelError && this.#hasReturnPath ? this.#returnPath.lastWord(link) : undefined
       return this.#isOver() ? { kind: 'over' } : this.#fail(word ?? error)
     }
+  }
+
+  #writeEnd(): void {
+    const { description } = this.#options.devices
+    this.#encoder.vmDescription({ pageSize: PAGE_BYTES, devices: [], json: {}, bytes: description })
+    this.#encoder.end()
+    this.#encoder.flush()
+  }
+
+  #say(message: ColoMessage): void {
+    this.#encoder.coloMessage(message)
+    this.#encoder.flush()
+  }
+
+  /** Nothing was written since the last one. */
+  #saveCheckpoint(): void {
+    this.#report({ type: 'outgoing.pass', pass: 1 + ++this.#checkpoints })
+    this.#encoder.sectionEnd(RAM_SECTION_ID)
+    this.#endRound()
+    this.#encoder.end()
+    this.#encoder.flush()
+    this.#phase = 'saving'
+  }
+
+  #sendState(): void {
+    const { sections } = this.#options.devices
+    // The end mark is counted.
+    this.#say({ name: 'vmstate-size', bytes: sections.length + 1 })
+    this.#main.push(sections)
+    this.#encoder.end()
+    this.#encoder.flush()
+    this.#phase = 'sending-state'
   }
 
   #fail(error: unknown): Wait {
@@ -209,6 +260,7 @@ export class CapturedSender {
     const stepEnd = this.#moved + STEP_BYTES_MAX
     while (this.#moved < stepEnd) {
       if (this.#hasReturnPath) this.#returnPath.listen(link)
+      this.#answers?.listen(link, nowMillis)
       if (this.#isOver()) return { kind: 'over' }
       if (!this.#flush(link)) return { kind: 'link' }
       if (!this.#go(nowMillis)) return { kind: 'link' }
@@ -235,7 +287,7 @@ export class CapturedSender {
         this.#reportProgress()
         this.#report({ type: 'outgoing.flushed' })
         // A QEMU cannot be asked whether it has loaded all of it.
-        if (this.#hasReturnPath) this.#report({ type: 'outgoing.prepared' })
+        if (this.#hasReturnPath || this.#isColo) this.#report({ type: 'outgoing.prepared' })
         return true
       case 'packaging':
         this.#phase = 'postcopy'
@@ -248,6 +300,18 @@ export class CapturedSender {
         this.#phase = 'sent'
         this.#report({ type: 'sent' })
         return true
+      case 'saving':
+        this.#phase = 'lock-step'
+        this.#report({ type: 'outgoing.vmstate-saved' })
+        return true
+      case 'sending-state':
+        this.#phase = 'lock-step'
+        this.#answers?.await(nowMillis)
+        this.#report({ type: 'outgoing.vmstate-sent' })
+        return true
+      case 'lock-step':
+        this.#answers?.checkPatience(nowMillis)
+        return false
       default:
         return false
     }
@@ -269,6 +333,7 @@ export class CapturedSender {
       encoder.init({ uuid: new Uint8Array(16), channel })
     }
     this.#encoder.header(configuration)
+    if (this.#isColo) this.#encoder.command({ name: 'ENABLE_COLO' })
     if (returnPath) {
       this.#encoder.command({ name: 'OPEN_RETURN_PATH' })
       this.#encoder.command({ name: 'PING', value: 1 })

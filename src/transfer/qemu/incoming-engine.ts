@@ -5,6 +5,7 @@
  * nothing asks before the end mark whether all is loaded.
  *
  *   precopy   header  [OPEN_RP PING]  block list  rounds of pages  devices EOF description  ->  SHUT 0
+ *   COLO      ENABLE_COLO  ... as precopy ...  description  ->  CHECKPOINT_READY, then checkpoints
  *   postcopy  ... ADVISE ... rounds of pages  DISCARD  { LISTEN devices PING RUN }  -> requests  pages  EOF  -> SHUT 0
  */
 import { ChannelError, type ByteLink } from '../../channel/byte-link.ts'
@@ -12,11 +13,15 @@ import {
   MigrationDecoder,
   pageApplier,
   RECORD_BYTES_MAX,
+  silentSink,
   StreamError,
   teeSink,
   returnPathBytes,
   writeReturnPath,
+  writeColoMessage,
   type BarrierParty,
+  type ColoDecoder,
+  type ColoMessageName,
   type Command,
   type Configuration,
   type MultifdMethodName,
@@ -29,11 +34,13 @@ import {
   type StreamSink,
 } from '../../wire/index.ts'
 import { multifdDecompressor, pageInflater } from '../../wire/compression.ts'
-import { IDENTITY_BYTES, runStateOf } from '../dialect.ts'
+import { CheckpointReceiver } from '../colo/checkpoint-receiver.ts'
+import { globalState, IDENTITY_BYTES, runStateOf } from '../dialect.ts'
 import type { IncomingOrder, IncomingReport, Wait } from '../order.ts'
 import { opaqueState } from './opaque-state.ts'
 import { PostcopyPages } from './postcopy-pages.ts'
 import { PreemptChannel } from './preempt-channel.ts'
+import { StagedPages } from './staged-pages.ts'
 
 /** Where a guest's memory is put. The block list comes before any page. */
 export interface CapturedMemory extends PageStore {
@@ -98,10 +105,14 @@ export class QemuIncomingEngine {
   #devices: Uint8Array = new Uint8Array(0)
   #runState = 'running'
   #postcopy: 'none' | 'discarding' | 'listening' | 'running' = 'none'
-  #phase: 'loading' | 'paused' | 'ended' | 'failed' | 'closing' | 'over' = 'loading'
+  readonly #staged: StagedPages
+  #lockStep: CheckpointReceiver | undefined
+  /** `apart`: lock-step whose channel is lost; a checkpoint that is here can still be put in use. */
+  #phase: 'loading' | 'paused' | 'ended' | 'apart' | 'failed' | 'closing' | 'over' = 'loading'
 
   constructor(options: QemuIncomingOptions) {
     this.#memory = options.memory
+    this.#staged = new StagedPages(options.memory)
     this.#report = options.report
     this.#tap = options.tap
     this.#over = options.over ?? ((): void => {})
@@ -123,6 +134,8 @@ export class QemuIncomingEngine {
         packageEnd: () => this.#ask(),
         device: (section, payload) => this.#takeDevice(section, payload),
         deviceTail: (bytes) => (this.#devices = bytes),
+        coloMessage: (message) => this.#lockStep?.hear(message),
+        checkpointDevices: (bytes) => this.#lockStep?.takeDevices(bytes),
         end: () => this.#end(),
       }),
       {
@@ -138,7 +151,7 @@ export class QemuIncomingEngine {
     return this.#received
   }
 
-  order(order: IncomingOrder): void {
+  order(order: IncomingOrder, nowMillis: number): void {
     if (this.#phase === 'over') return
     switch (order.type) {
       case 'channel':
@@ -151,8 +164,18 @@ export class QemuIncomingEngine {
       case 'reject':
         this.#shut(1)
         break
+      case 'lock-step':
+        this.#lockStep?.begin(order, nowMillis)
+        break
+      case 'colo-message':
+        this.#say(order.message)
+        break
+      case 'load':
+        this.#lockStep?.apply()
+        break
       case 'abort':
         this.#phase = 'over'
+        this.#lockStep?.close()
         break
       // QEMU has not asked whether all is loaded.
       case 'accept':
@@ -161,23 +184,38 @@ export class QemuIncomingEngine {
   }
 
   /** Does what can be done without waiting, and says what to wait for. Never throws: what fails is reported. */
-  step(link: ByteLink): Wait {
+  step(link: ByteLink, nowMillis: number): Wait {
     this.#main ??= input('main', link)
-    const wait = this.#phase === 'over' ? ({ kind: 'over' } as const) : this.#try(this.#main)
+    const wait = this.#phase === 'over' ? ({ kind: 'over' } as const) : this.#try(this.#main, nowMillis)
     if (wait.kind === 'over') this.#over()
     return wait
   }
 
-  #try(main: Input): Wait {
+  #try(main: Input, nowMillis: number): Wait {
     try {
-      return this.#advance(main)
+      return this.#advance(main, nowMillis)
     } catch (error) {
-      return this.#fail(error)
+      return this.#lockStep === undefined ? this.#fail(error) : this.#comeApart(this.#lockStep, error)
     }
   }
 
   #applier(offsetOf: (at: number) => number): PageSink {
-    return pageApplier(this.#memory, offsetOf, pageInflater())
+    const place = (): PageStore => (this.#lockStep === undefined ? this.#memory : this.#staged)
+    const store: PageStore = {
+      write: (block, offset, bytes, at) => place().write(block, offset, bytes, at),
+      fill: (block, offset, value) => place().fill(block, offset, value),
+      read: (block, offset, into) => place().read(block, offset, into),
+    }
+    return pageApplier(store, offsetOf, pageInflater())
+  }
+
+  /** What a pair comes apart by. A checkpoint that is here is a good one, whatever came behind it. */
+  #comeApart(lockStep: CheckpointReceiver, error: unknown): Wait {
+    this.#phase = 'apart'
+    const reason = error instanceof Error ? error.message : String(error)
+    const lost = error instanceof ChannelError || lockStep.isStaged
+    this.#report({ type: lost ? 'incoming.lost' : 'incoming.failed', reason, side: lost ? 'channel' : 'source' })
+    return { kind: 'order' }
   }
 
   #addChannel(link: ByteLink): void {
@@ -230,7 +268,7 @@ export class QemuIncomingEngine {
     return this.#phase === 'failed' ? { kind: 'order' } : { kind: 'over' }
   }
 
-  #advance(main: Input): Wait {
+  #advance(main: Input, nowMillis: number): Wait {
     if (!this.#flush(main.link)) return { kind: 'link' }
     if (this.#phase === 'closing') {
       this.#phase = 'over'
@@ -245,7 +283,9 @@ export class QemuIncomingEngine {
       progress = this.#pumpPreempt() || progress
       if (!this.#flush(main.link)) return { kind: 'link' }
       if (this.#hasEnded()) return { kind: 'order' }
-      if (!progress) {
+      if (progress) this.#lockStep?.heard(nowMillis)
+      else {
+        this.#lockStep?.silent(nowMillis)
         if (this.#received > before) this.#report({ type: 'received', bytes: this.#received })
         return { kind: 'link' }
       }
@@ -280,6 +320,7 @@ export class QemuIncomingEngine {
 
   #feed(from: Input): boolean {
     const used = this.#decoder.feed(from.party, from.buffer, 0, from.held)
+    if (this.#lockStep === undefined && this.#decoder.colo !== undefined) this.#enterLockStep(this.#decoder.colo)
     from.buffer.copyWithin(0, used, from.held)
     from.held -= used
     return used > 0
@@ -287,6 +328,8 @@ export class QemuIncomingEngine {
 
   #endInput(from: Input): boolean {
     from.ended = true
+    // A primary says no farewell.
+    if (this.#lockStep !== undefined) throw new ChannelError('read', 'EOF', 'the primary closed the channel')
     // Wherever the channel breaks in postcopy, the source keeps what did not arrive.
     if (from.party === 'main' && this.#canResume()) {
       throw new ChannelError('read', 'EOF', 'the source closed the channel')
@@ -347,6 +390,7 @@ export class QemuIncomingEngine {
         this.#pages.discard(command.block, command.ranges)
         break
       case 'PACKAGED':
+      case 'ENABLE_COLO':
         break
       case 'POSTCOPY_LISTEN':
         this.#postcopy = 'listening'
@@ -363,13 +407,6 @@ export class QemuIncomingEngine {
         this.#report({ type: 'incoming.recovered' })
         this.#request()
         break
-      default:
-        throw new StreamError(
-          this.#decoder.main.itemOffset,
-          `Received an unexpected command ${command.name}`,
-          'a command of precopy or postcopy',
-          command.name,
-        )
     }
   }
 
@@ -390,12 +427,34 @@ export class QemuIncomingEngine {
     if (section.idstr === 'globalstate') this.#runState = runStateOf(payload) ?? this.#runState
   }
 
+  #say(name: ColoMessageName): void {
+    if (name === 'vmstate-size') return
+    this.#answersEnd = writeColoMessage(this.#answers, this.#answersEnd, { name })
+  }
+
+  /** Behind the description of the first stream. What its checkpoints carry of devices nobody here can read either. */
+  #enterLockStep(decoder: ColoDecoder): void {
+    this.#lockStep = new CheckpointReceiver({
+      copy: this.#staged,
+      first: this.#decoder.main,
+      sink: silentSink,
+      decoder,
+      devicesOf: (bytes) => [globalState(this.#runState), opaqueState(bytes)],
+      report: this.#report,
+    })
+    this.#report({ type: 'received', bytes: this.#received })
+    this.#report({ type: 'incoming.colo', running: this.#runState === 'running' })
+  }
+
   #end(): void {
+    if (this.#lockStep !== undefined) return this.#lockStep.end()
     this.#memory.flush()
     this.#report({ type: 'received', bytes: this.#received })
     if (this.#postcopy === 'none') {
       this.#report({ type: 'arrived', devices: [opaqueState(this.#devices)], runState: this.#runState })
     }
+    // Behind the description the checkpoints begin.
+    if (this.#decoder.main.colo !== undefined) return
     this.#phase = 'ended'
     this.#report({ type: 'incoming.ended', running: this.#runState === 'running' })
   }

@@ -21,10 +21,12 @@ export interface SenderOptions extends Omit<QemuOutgoingOptions, 'configuration'
   readonly memory: GuestMemory
   readonly devices: Uint8Array
   readonly machine: string
+  /** Go on in lock-step, with a checkpoint each so many milliseconds. */
+  readonly coloDelayMillis?: number
 }
 
 /** A process that is ready to migrate. */
-export const startSender = ({ memory, devices, machine, ...options }: SenderOptions) =>
+export const startSender = ({ memory, devices, machine, coloDelayMillis, ...options }: SenderOptions) =>
   Effect.gen(function* () {
     const guest = yield* makeCapturedGuest(memory)
     const plane = qemuOutgoingPlane({ ...options, configuration: { machine }, devices: capturedDevices(devices) })
@@ -32,7 +34,12 @@ export const startSender = ({ memory, devices, machine, ...options }: SenderOpti
     const process = yield* makeMigrationProcess({ guest, profile: '7.2', peer: 'qemu' }).pipe(
       Effect.provideContext(services),
     )
-    const names = ['return-path', ...(options.postcopy === true ? ['postcopy-ram'] : [])]
+    const names =
+      coloDelayMillis === undefined
+        ? ['return-path', ...(options.postcopy === true ? ['postcopy-ram'] : [])]
+        : ['x-colo', 'events']
+    if (coloDelayMillis !== undefined)
+      yield* process.execute('migrate-set-parameters', { 'x-checkpoint-delay': coloDelayMillis })
     yield* process.execute('migrate-set-capabilities', {
       capabilities: names.map((capability) => ({ capability, state: true })),
     })
