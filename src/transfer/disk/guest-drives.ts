@@ -10,6 +10,9 @@ import { describeDisk, openGuestDisks, type DiskImage, type GuestDisk, type Shar
 import { makeHolder } from './holder.ts'
 import { lockImage } from './image-lock.ts'
 
+/** Drives of a guest: what has room in the stream with the longest names. */
+export const DRIVES_MAX = 15
+
 /** A drive as it is asked for. */
 export interface Drive {
   /** What the migration stream calls it: 1 to 255 bytes. */
@@ -42,6 +45,8 @@ const attempt = <A>(use: () => A): Effect.Effect<A, DiskError> => Effect.try({ t
 /** Describes the drives; they are neither opened for writing nor locked before `acquire`. */
 export const makeGuestDrives = (drives: readonly Drive[]): Effect.Effect<GuestDrives, DiskError, Scope.Scope> =>
   Effect.gen(function* () {
+    if (drives.length > DRIVES_MAX)
+      return yield* Effect.fail(new DiskError(`Expected at most ${DRIVES_MAX} drives, found ${drives.length}`))
     const disks = yield* attempt(() => drives.map(({ name, image }) => describeDisk(name, image)))
     const holder = yield* makeHolder
     const one = yield* Semaphore.make(1)

@@ -45,8 +45,16 @@ export class SecondaryDisk {
   constructor({ path, activePath, hiddenPath }: SecondaryDiskFiles) {
     this.#image = openImage({ path, format: 'raw' }, { writable: true })
     this.imageBytes = this.#image.sizeBytes
-    this.#active = Overlay.open(activePath, this.imageBytes)
-    this.#hidden = Overlay.open(hiddenPath, this.imageBytes)
+    let active: Overlay | undefined
+    try {
+      active = Overlay.open(activePath, this.imageBytes)
+      this.#hidden = Overlay.open(hiddenPath, this.imageBytes)
+      this.#active = active
+    } catch (error) {
+      active?.close()
+      this.#image.close()
+      throw error
+    }
   }
 
   /** A write of the primary: what it replaces is kept for this side's guest first. */
