@@ -80,6 +80,15 @@ const keeps = ({ end }: Observation): readonly Violation[] =>
     .filter(({ state }) => !canRun(state) && runState(state) !== 'shutdown' && runState(state) !== 'postmigrate')
     .map(({ party, state }) => `${party} was cancelled and cannot run: ${runState(state)}`)
 
+/** A guest that is said to run does. */
+const doesAsItSays = ({ end }: Observation): readonly Violation[] =>
+  end.parties
+    .filter(({ party, crashed, state, running }) => {
+      const counts = !crashed && !end.unsettled.includes(party)
+      return counts && runState(state) === 'running' && !running
+    })
+    .map(({ party }) => `${party} says that its guest runs, and its vCPUs stand still`)
+
 export const oneSideCanRun: Property = {
   ...invariant('I2'),
   check: (observation) => [
@@ -87,5 +96,6 @@ export const oneSideCanRun: Property = {
     ...partiesOf(observation).flatMap((party) => returns(observation, party)),
     ...partiesOf(observation).flatMap((party) => keptInLockStep(observation, party)),
     ...keeps(observation),
+    ...doesAsItSays(observation),
   ],
 }

@@ -18,7 +18,7 @@ import type { Mutant } from './mutant.ts'
 import { withLink, withOutgoing, withReports } from './seeded-engine.ts'
 
 /** A process that behaves otherwise towards its manager. */
-const withProcess = (
+export const withProcess = (
   name: string,
   wrap: (
     process: MigrationProcess,
@@ -31,7 +31,8 @@ const withProcess = (
   makeProcess: (options) => Effect.flatMap(makeMigrationProcess(change(options)), (process) => wrap(process, options)),
 })
 
-const withQuirk = (quirk: QuirkId): RuntimeSystem =>
+/** A process with a known defect of a real QEMU. */
+export const withQuirk = (quirk: QuirkId): RuntimeSystem =>
   withProcess(quirk, Effect.succeed, (options) => ({ ...options, quirks: [quirk] }))
 
 /** A process that answers one command in another way. */

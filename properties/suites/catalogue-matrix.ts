@@ -10,7 +10,10 @@ import { diskMutants } from '../mutants/disk-mutants.ts'
 import { lockStepMutants } from '../mutants/lock-step-mutants.ts'
 import type { Mutant } from '../mutants/mutant.ts'
 import { pageMutants } from '../mutants/page-mutants.ts'
+import { raceMutants, type RaceMutant } from '../mutants/race-mutants.ts'
 import { runtimeMutants } from '../mutants/runtime-mutants.ts'
+import { searchRace } from '../schedules/race.ts'
+import { races } from '../schedules/races.ts'
 import type { CoreSystem } from '../worlds/core-world.ts'
 import type { RuntimeSystem } from '../worlds/runtime-world.ts'
 import { coloRuntimeScripts } from './colo-runtime-scripts.ts'
@@ -103,6 +106,26 @@ const rowsOf = async <System, Plan, Action>(
   }
 }
 
+/** Schedules of a race after which a bug counts as not found in it. */
+const SCHEDULES_MAX = 500
+
+/** A bug of the order of fibers: looked for in its races, schedule by schedule; its length is that of the list of choices. */
+const raceRow = async ({ id, title, system, killedBy, races: wanted }: RaceMutant): Promise<CatalogueRow> => {
+  const head = { mutant: `${id} race`, title, layer: 'runtime' } as const
+  for (const race of races.filter((each) => wanted.includes(each.id))) {
+    const { found } = await searchRace(race, system, { schedulesMax: SCHEDULES_MAX })
+    if (found === undefined) continue
+    const kills = found.breaches.map(({ property }) => property.id)
+    return {
+      ...head,
+      kills,
+      missed: killedBy.filter((each) => !kills.includes(each as never)),
+      shortest: found.choices.length,
+    }
+  }
+  return { ...head, kills: [], missed: killedBy }
+}
+
 /** All seeded bugs whose identifier is wanted, told one by one. */
 export const catalogueMatrix = async (
   onRow: (row: CatalogueRow) => void,
@@ -113,4 +136,5 @@ export const catalogueMatrix = async (
   await rowsOf(onRuntime(pageMutants, pageScripts), wanted, onRow)
   await rowsOf(onRuntime(diskMutants, diskScripts), wanted, onRow)
   await rowsOf(onRuntime(coloRuntimeMutants, coloRuntimeScripts), wanted, onRow)
+  for (const mutant of raceMutants.filter(({ id }) => wanted(id))) onRow(await raceRow(mutant))
 }

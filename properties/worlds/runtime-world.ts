@@ -2,7 +2,7 @@
  * A source and as many destinations as it takes, on a simulated network and a test's clock, with everything they do
  * written down. Time passes only when told; so a run is a function of the plan, the network and the commands.
  */
-import { Context, Effect, Exit, Layer, Scope, Stream } from 'effect'
+import { Context, Effect, Exit, Layer, Scheduler, Scope, Stream } from 'effect'
 import { TestClock } from 'effect/testing'
 import {
   SimulatedNetwork,
@@ -204,8 +204,8 @@ export class RuntimeWorld {
           })
   }
 
-  /** A world with a source whose guest runs. */
-  static async make(system: RuntimeSystem, plan: Plan): Promise<RuntimeWorld> {
+  /** A world with a source whose guest runs; `scheduler` has the order of all its fibers. */
+  static async make(system: RuntimeSystem, plan: Plan, scheduler?: Scheduler.Scheduler): Promise<RuntimeWorld> {
     let world: RuntimeWorld | undefined
     const shadows = new Map<number, StreamShadow>()
     const channels = new Map<number, ChannelShadow>()
@@ -230,12 +230,14 @@ export class RuntimeWorld {
     const scope = Scope.makeUnsafe()
     const watched = watch(system.engines, () => world)
     const layer = Layer.mergeAll(system.transport(network), fiberDataPlaneOf(watched))
+    const ordered = <A>(effect: Effect.Effect<A>): Effect.Effect<A> =>
+      scheduler === undefined ? effect : Effect.provideService(effect, Scheduler.Scheduler, scheduler)
     const services = await Effect.runPromise(
       Effect.gen(function* () {
         const clock = yield* Layer.buildWithScope(TestClock.layer({ warningDelay: '1 hour' }), scope)
         const rest = yield* Layer.buildWithScope(layer, scope)
         return Context.merge(Context.merge(clock, rest), Context.make(Scope.Scope, scope))
-      }),
+      }).pipe(ordered),
     )
     const clock = await Effect.runPromiseWith(services)(TestClock.testClockWith((it) => Effect.succeed(it)))
     world = new RuntimeWorld(system, plan, network, scope, services, clock, shadows)

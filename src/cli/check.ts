@@ -24,12 +24,13 @@ import { describeCounterexample, type SuiteResult } from '../../properties/suite
 import { runRuntimeSuite } from '../../properties/suites/runtime-suite.ts'
 import { doubleSystem } from '../peer/double.ts'
 import { findQemu, qemuSystem } from '../peer/qemu.ts'
+import { checkSchedules } from './check-schedules.ts'
 import { checkStream } from './check-stream.ts'
 import { tellCoverage } from './coverage.ts'
 import { Failure, WrongUsage } from './failure.ts'
 
 interface Options {
-  readonly system: 'core' | 'runtime' | 'stream' | 'qemu'
+  readonly system: 'core' | 'runtime' | 'schedules' | 'stream' | 'qemu'
   readonly runs: number
   readonly seed: number
   readonly quirk: readonly string[]
@@ -266,9 +267,10 @@ const checkOurs = (options: Options, suites: readonly Suite[]) =>
 export const check = Command.make(
   'check',
   {
-    system: Flag.Literals('system', ['core', 'runtime', 'stream', 'qemu']).pipe(
+    system: Flag.Literals('system', ['core', 'runtime', 'schedules', 'stream', 'qemu']).pipe(
       Flag.withDescription(
-        'core: the decision core; runtime: our processes on a simulated network; stream: the decoders of migration ' +
+        'core: the decision core; runtime: our processes on a simulated network; schedules: races of these under ' +
+          'every order of their fibers (--property: one race); stream: the decoders of migration ' +
           'streams, fed with damaged ones; qemu: a live pair beside our double',
       ),
       Flag.withDefault('runtime' as const),
@@ -310,6 +312,7 @@ export const check = Command.make(
   (options) => {
     if (options.system === 'qemu') return checkQemu(options)
     if (options.system === 'stream') return checkStream(options)
+    if (options.system === 'schedules') return checkSchedules(options)
     return checkOurs(options, options.system === 'core' ? ['core', 'colo', 'storm'] : ['runtime', 'lock-step'])
   },
 ).pipe(
