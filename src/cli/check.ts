@@ -26,6 +26,7 @@ import { doubleSystem } from '../peer/double.ts'
 import { findQemu, qemuSystem } from '../peer/qemu.ts'
 import { checkSchedules } from './check-schedules.ts'
 import { checkStream } from './check-stream.ts'
+import { checkSystem } from './check-system.ts'
 import { tellCoverage } from './coverage.ts'
 import { Failure, WrongUsage } from './failure.ts'
 
@@ -40,6 +41,8 @@ interface Options {
   readonly patience: number
   readonly samples: Option.Option<string>
   readonly coverage: boolean
+  readonly module: Option.Option<string>
+  readonly format: 'text' | 'json' | 'junit'
   readonly json: boolean
 }
 
@@ -307,9 +310,21 @@ export const check = Command.make(
       Flag.withDescription('also name every edge of the charts, with what took it in these runs'),
       Flag.withDefault(false),
     ),
+    module: Flag.String('module').pipe(
+      Flag.withDescription(
+        'a system of your own instead: a file whose default export is a SystemUnderTest of switchover/properties',
+      ),
+      Flag.optional,
+    ),
+    format: Flag.Literals('format', ['text', 'json', 'junit']).pipe(
+      Flag.withDescription('module: how the report is written'),
+      Flag.withDefault('text' as const),
+    ),
     json: Flag.Boolean('json').pipe(Flag.withDescription('one JSON line a property'), Flag.withDefault(false)),
   },
   (options) => {
+    const module = Option.getOrUndefined(options.module)
+    if (module !== undefined) return checkSystem(module, options)
     if (options.system === 'qemu') return checkQemu(options)
     if (options.system === 'stream') return checkStream(options)
     if (options.system === 'schedules') return checkSchedules(options)

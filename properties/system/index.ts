@@ -1,0 +1,5 @@
+export * from './operation.ts'
+export * from './system-report.ts'
+export * from './system-run.ts'
+export * from './system-suite.ts'
+export * from './system-under-test.ts'
