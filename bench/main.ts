@@ -7,6 +7,7 @@
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { type Benchmark, benchmarks } from './benchmark.ts'
+import { benchExplorers } from './explore.ts'
 import { isClean, ratioTo, type Result, runSeries, standingOf } from './series.ts'
 import { renderTable } from './table.ts'
 
@@ -16,6 +17,7 @@ const USAGE = `Usage: node bench/main.ts BENCHMARK [options]
 
 Benchmarks:
 ${benchmarks.map(({ name, summary }) => `  ${name.padEnd(14)}${summary}`).join('\n')}
+  ${'explore'.padEnd(14)}states a second of the explorer, beside spin and xstate/graph; takes --runs and --json
 
 Options:
   --size SIZE   guest RAM, with suffix M or G (default ${DEFAULT_SIZE}, or what suits the benchmark)
@@ -134,6 +136,10 @@ const main = async (interrupt: AbortSignal): Promise<number> => {
     return 0
   }
   if (positionals.length > 1) throw new UsageError(`expected one benchmark, found '${positionals.join(' ')}'`)
+  if (positionals[0] === 'explore') {
+    await benchExplorers(integerFrom('--runs', values.runs, 1, RUNS_LIMIT), values.json)
+    return 0
+  }
   const benchmark = benchmarkFrom(positionals[0], values.only)
   const size = values.size ?? benchmark.size ?? DEFAULT_SIZE
   const sizeBytes = sizeFrom(size)
