@@ -76,7 +76,7 @@ export class ProtocolObserver {
       if (this.#postcopy === 'none' || this.#postcopy === 'advised') this.#converge()
     },
     deviceTail: () => this.#flush(),
-    packageEnd: () => this.#outgoing({ type: 'outgoing.package-sent' }),
+    packageEnd: () => this.#giveLeave(),
     end: () => this.#end(),
   }
 
@@ -180,6 +180,12 @@ export class ProtocolObserver {
     this.#order('source', 'migrate-start-postcopy', {})
     this.#outgoing({ type: 'outgoing.postcopy' })
     this.#incoming({ type: 'incoming.discarding' })
+  }
+
+  /** A source of QEMU does not wait until the package is loaded: the leave to run is in it. */
+  #giveLeave(): void {
+    this.#outgoing({ type: 'outgoing.prepared' })
+    this.#outgoing({ type: 'outgoing.package-sent' })
   }
 
   #converge(): void {
