@@ -87,6 +87,10 @@ export const invariants = {
     title: 'framing',
     text: 'Everything that a source writes can be read as a migration stream; cut anywhere, it is an error and never a whole stream.',
   },
+  I20: {
+    title: 'faults are answered',
+    text: 'In postcopy each page fault is asked for once, and again on a channel that takes the place of a broken one; it ends when its page has come; what is missing is missing until then.',
+  },
   I21: {
     title: 'conservation',
     text: 'Bytes transferred are the bytes of RAM that the wire carried, pages by kind add up to the pages on the wire, and what remains is at most the total.',

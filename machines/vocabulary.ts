@@ -133,7 +133,7 @@ export type IncomingFact =
   | { readonly type: 'incoming.listening' }
   | { readonly type: 'incoming.running' }
   /** The guest that postcopy brought is started. */
-  | { readonly type: 'incoming.start'; readonly running: boolean }
+  | { readonly type: 'incoming.start'; readonly running: boolean; readonly stopped?: StoppedRunState }
   /** All that precedes the end mark is loaded. */
   | { readonly type: 'incoming.prepared' }
   /** The end mark is here. `running`: whether the stream recorded a running guest; if not, `stopped` is how it was. */

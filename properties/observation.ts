@@ -249,8 +249,20 @@ export interface PartyEnd {
   readonly stuckPackets?: readonly number[]
   /** Pages in which its memory is not what its guest has computed; undefined where no guest ever was. */
   readonly wrongPages?: readonly string[]
+  /** Page faults of its guest, where it may have had any. */
+  readonly faults?: FaultsSeen
   /** What a last query-migrate said. */
   readonly query: unknown
+}
+
+/** Page faults of a guest that ran before all of its memory was there. */
+export interface FaultsSeen {
+  readonly noted: number
+  readonly ended: number
+  /** Pages that it waits for. */
+  readonly outstanding: readonly string[]
+  /** Pages that are not here. */
+  readonly missing: number
 }
 
 /** How it stood when nothing more was to come, or patience had run out. */
@@ -270,8 +282,34 @@ export interface EndSeen {
   readonly partitioned: boolean
 }
 
+/** A page that a destination asked for. */
+export interface RequestSeen {
+  readonly connection: number
+  readonly page: string
+}
+
+/** What a connection carried while the guest ran at the destination. */
+export interface PostcopyRateSeen {
+  readonly connection: number
+  readonly bytes: number
+  /** From the first byte to the last. */
+  readonly millis: number
+  /** 0: none. */
+  readonly limitBytesPerSecond: number
+}
+
+/** A broken postcopy goes on at a destination, whose guest waits for these pages. */
+export interface ResumptionSeen {
+  readonly connection: number
+  readonly outstanding: readonly string[]
+}
+
 /** Everything that was seen in one run of a system. */
 export interface Observation {
+  /** Absent where nobody looks at the way back. */
+  readonly requests?: readonly RequestSeen[]
+  readonly resumptions?: readonly ResumptionSeen[]
+  readonly postcopyRates?: readonly PostcopyRateSeen[]
   readonly timeline: readonly Seen[]
   readonly streams: readonly StreamSeen[]
   readonly carried: readonly CarriedSeen[]

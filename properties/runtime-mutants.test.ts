@@ -3,6 +3,7 @@ import t from 'tap'
 import { breaches, catalogue, type Breach } from './catalogue.ts'
 import {
   bandwidthLimit,
+  faultsAnswered,
   failoverCompletes,
   neverOvertaken,
   sharedCopies,
@@ -18,9 +19,15 @@ import type { RuntimeSystem } from './worlds/runtime-world.ts'
 
 /** What a pair in COLO keeps, and the ways of pages; mutants of the core and of those ways show that they bite. */
 const shownElsewhere: ReadonlySet<string> = new Set(
-  [wholeCheckpoint, failoverCompletes, survivorServes, sharedCopies, neverOvertaken, bandwidthLimit].map(
-    ({ id }) => id,
-  ),
+  [
+    wholeCheckpoint,
+    failoverCompletes,
+    survivorServes,
+    sharedCopies,
+    neverOvertaken,
+    bandwidthLimit,
+    faultsAnswered,
+  ].map(({ id }) => id),
 )
 
 const scripts = async function* (system: RuntimeSystem): AsyncGenerator<readonly Breach[]> {

@@ -12,6 +12,8 @@ export type RuntimeAction =
   /** Sends the guest to a destination that waits; one is started if there is none. */
   | { readonly do: 'migrate' }
   | { readonly do: 'cancel' }
+  /** A broken postcopy is to go on at another place. */
+  | { readonly do: 'mend' }
   | { readonly do: 'continue'; readonly state: string }
   | { readonly do: 'advance'; readonly millis: number }
   | { readonly do: 'command'; readonly to: 'source' | 'destination'; readonly call: CommandCall }
@@ -82,6 +84,8 @@ export const perform = async (world: RuntimeWorld, action: RuntimeAction): Promi
   switch (action.do) {
     case 'migrate':
       return world.migrate()
+    case 'mend':
+      return world.mend()
     case 'cancel':
       return world.command('source', 'migrate_cancel')
     case 'continue':

@@ -3,6 +3,7 @@ import { invariant } from '../../machines/index.ts'
 import type { Observation } from '../observation.ts'
 import type { Property, Violation } from '../property.ts'
 import { pathOf } from '../state-view.ts'
+import { postcopyExcess } from './postcopy-excess.ts'
 
 const SECOND_MILLIS = 1000
 /** What a limit may be missed by: a window that begins in the middle of the second, and the last record of one. */
@@ -57,5 +58,8 @@ const excess = (
 
 export const bandwidthLimit: Property = {
   ...invariant('I25'),
-  check: (observation) => stretches(observation).flatMap((stretch) => excess(observation, stretch)),
+  check: (observation) => [
+    ...stretches(observation).flatMap((stretch) => excess(observation, stretch)),
+    ...postcopyExcess(observation),
+  ],
 }

@@ -1,5 +1,6 @@
 /** I13: what events tell is what happened: each step once, in order, none left out. */
 import { invariant } from '../../machines/index.ts'
+import type { CoreState } from '../../src/core/index.ts'
 import { hasCrashed, linesOf, partiesOf, type Observation, type Party, type StateSeen } from '../observation.ts'
 import type { Property, Violation } from '../property.ts'
 import { failoverStatus, incomingStatus, outgoingStatus, runState } from '../state-view.ts'
@@ -32,15 +33,24 @@ const dueOtherwise = ({ before, after }: StateSeen): readonly string[] => {
   const isMirrored = incomingStatus(after) === 'colo'
   // Without a pause QEMU publishes postcopy-active before it stops the guest.
   const isFirst = outgoingStatus(after) === 'postcopy-active'
+  // A guest of which a part will never come is stopped when that is said.
+  const isLost = incomingStatus(after) === 'failed'
   return [
     ...(isFirst ? status : []),
+    ...(isLost ? arrives : []),
     ...(stops ? ['STOP'] : []),
     ...(isMirrored ? arrives : []),
     ...(resumes ? ['RESUME'] : []),
-    ...(after.incomingNumber > before.incomingNumber ? ['setup'] : []),
-    ...(isMirrored ? [] : arrives),
+    ...(after.incomingNumber > before.incomingNumber || listensAgain(before, after) ? ['setup'] : []),
+    ...(isMirrored || isLost ? [] : arrives),
     ...(isFirst ? [] : status),
   ]
+}
+
+/** A broken postcopy is waited for at another place: told like the first listener, whatever the status. */
+const listensAgain = (before: CoreState, after: CoreState): boolean => {
+  const asked = after.pending.find(({ command }) => command === 'migrate-recover')
+  return asked !== undefined && !before.pending.some(({ ticket }) => ticket === asked.ticket)
 }
 
 const history = (observation: Observation, party: Party): readonly string[] =>

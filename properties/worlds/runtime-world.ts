@@ -16,6 +16,7 @@ import {
   differingPages,
   GuestMemory,
   guestCounter,
+  MissingPages,
   PAGE_BYTES,
   WritingGuest,
   type Guest,
@@ -45,7 +46,11 @@ import {
   type MessageSeen,
   type Observation,
   type Party,
+  type FaultsSeen,
   type PartyEnd,
+  type PostcopyRateSeen,
+  type RequestSeen,
+  type ResumptionSeen,
   type Seen,
 } from '../observation.ts'
 import {
@@ -60,6 +65,7 @@ import {
 } from '../state-view.ts'
 import { isCompareUri, PairService, type ColoPlan } from './pair-service.ts'
 import { ChannelShadow, opensChannel } from './channel-shadow.ts'
+import { ReturnPathDecoder } from '../../src/wire/index.ts'
 import { StreamShadow } from './stream-shadow.ts'
 import { diskBytesOf, differingChunks, modelDisk, newDisk, type DiskPlan } from './world-disk.ts'
 
@@ -110,6 +116,11 @@ export interface Plan extends DiskPlan {
   readonly mismatch: boolean
   /** The parties are to go on in lock-step, and their guests send packets. */
   readonly colo?: ColoPlan
+  /** The destinations are made for another guest, so that they refuse its devices. */
+  readonly otherGuest: boolean
+  readonly profile: '2.11' | '7.2'
+  /** Every migration is asked to go on to postcopy as soon as it can. */
+  readonly postcopy: boolean
 }
 
 /** A plan that converges after a few passes. */
@@ -131,6 +142,9 @@ export const defaultPlan: Plan = {
   mismatch: false,
   diskChunks: 0,
   diskWritesPerSecond: 0,
+  otherGuest: false,
+  profile: '2.11',
+  postcopy: false,
 }
 
 /** How long a world may take to come to rest by itself, and then with the operator's help (virtual time). */
@@ -173,6 +187,10 @@ export class RuntimeWorld {
   #goesOn = false
   #commandsBegun = 0
   #commandsOpen = 0
+  #requests: readonly RequestSeen[] = []
+  readonly #resumptions: ResumptionSeen[] = []
+  #mended = 0
+  readonly #carried = new Map<number, { bytes: number; first: number; last: number }>()
   /** Called at every new state of the source: where a plan of "at the n-th state do this" hooks in. */
   onSourceState: ((state: CoreState) => Effect.Effect<void>) | undefined
 
@@ -208,6 +226,13 @@ export class RuntimeWorld {
   static async make(system: RuntimeSystem, plan: Plan, scheduler?: Scheduler.Scheduler): Promise<RuntimeWorld> {
     let world: RuntimeWorld | undefined
     const shadows = new Map<number, StreamShadow>()
+    const requests: RequestSeen[] = []
+    const answers = new Map<number, AnswerReader>()
+    const asked = (connection: number, bytes: Uint8Array): void => {
+      const reader = answers.get(connection) ?? new AnswerReader((page) => requests.push({ connection, page }))
+      answers.set(connection, reader)
+      reader.read(bytes)
+    }
     const channels = new Map<number, ChannelShadow>()
     /** Channels are connected right behind the main stream that they belong to. */
     const shadowOf = (connection: number, bytes: Uint8Array): StreamShadow | ChannelShadow => {
@@ -222,7 +247,9 @@ export class RuntimeWorld {
       capacityBytes: plan.capacityBytes,
       latencyMillis: plan.latencyMillis,
       tap: (connection, direction, bytes) => {
-        if (direction !== 'forward' || isCompareUri(network.connections[connection]?.uri ?? '')) return
+        if (isCompareUri(network.connections[connection]?.uri ?? '')) return
+        if (direction !== 'forward') return asked(connection, bytes)
+        world?.noteRate(connection, bytes.length)
         shadowOf(connection, bytes).write(bytes)
         if (world !== undefined) world.carried.push({ atMillis: world.nowMillis, bytes: bytes.length })
       },
@@ -241,6 +268,7 @@ export class RuntimeWorld {
     )
     const clock = await Effect.runPromiseWith(services)(TestClock.testClockWith((it) => Effect.succeed(it)))
     world = new RuntimeWorld(system, plan, network, scope, services, clock, shadows)
+    world.#requests = requests
     await world.run(world.#addMember('source'))
     await world.command('source', 'migrate-set-parameters', {
       'max-bandwidth': plan.maxBandwidth,
@@ -290,7 +318,8 @@ export class RuntimeWorld {
       const pages = isSource || !plan.mismatch ? plan.pages : plan.pages / 2
       const memory = allocate(pages)
       if (isSource) boot(memory, plan)
-      const guest = guestOf(memory, plan, world.service?.outputOf(world.#members.length))
+      const own = isSource || !plan.otherGuest ? plan : { ...plan, seed: plan.seed + 1 }
+      const guest = guestOf(memory, own, world.service?.outputOf(world.#members.length))
       world.service?.join(party, memory, guest)
       const host = yield* world.#system.makeHost(guest).pipe(Effect.provideService(Scope.Scope, scope))
       let made: Member | undefined
@@ -310,6 +339,7 @@ export class RuntimeWorld {
           guest: world.#watchedHost(party, world.service?.watch(party, host) ?? host, member),
           images: world.#watchedImages(party),
           ...(drives === undefined ? {} : { drives }),
+          profile: plan.profile,
           identity: () => new Uint8Array(16).fill(++serial),
           ...(isSource ? {} : { incoming: 'defer' as const }),
           ...(world.service?.optionsOf(party) ?? {
@@ -368,15 +398,27 @@ export class RuntimeWorld {
       kind: 'arrival',
       party: member.party,
       atMillis: this.nowMillis,
-      differing: [...differences(this.source.memory, member.memory), ...differingChunks(this.source.disk, member.disk)],
+      // What release-ram has given up is no measure.
+      differing: this.#isReleased
+        ? []
+        : [...differences(this.source.memory, member.memory), ...differingChunks(this.source.disk, member.disk)],
       overtaken: this.#overtaken(member),
     })
   }
 
   /** In lock-step what was carried last may be part of a checkpoint that was never whole. */
   #overtaken(member: Member): readonly string[] {
-    if (this.plan.colo !== undefined) return []
+    if (this.plan.colo !== undefined || member.memory.missing.isActive) return []
     return this.#shadows.get(Math.max(-1, ...this.#shadows.keys()))?.differing(member.memory) ?? []
+  }
+
+  /** What its guest waits for when a broken postcopy goes on. */
+  #noteResumption({ memory }: Member, before: CoreState, after: CoreState): void {
+    if (incomingStatus(before) !== 'postcopy-paused' || incomingStatus(after) !== 'postcopy-recover') return
+    // Another view of the same pages: what a mutant of the memory layer says is not what counts.
+    const missing = new MissingPages([], memory.missing.toShared())
+    const outstanding = missing.outstanding().map(({ block, page }) => `${memory.blocks[block]!.name}:${page}`)
+    this.#resumptions.push({ connection: this.network.connections.length - 1, outstanding })
   }
 
   #watchedImages(party: Party) {
@@ -396,6 +438,7 @@ export class RuntimeWorld {
             world.note({ kind: 'state', party, atMillis: world.nowMillis, before, after })
             if (failoverStatus(after) === 'completed' && failoverStatus(before) !== 'completed')
               world.service?.opened(party)
+            world.#noteResumption(member, before, after)
           }
           before = after
           return party === 'source' && world.onSourceState !== undefined ? world.onSourceState(after) : Effect.void
@@ -421,10 +464,14 @@ export class RuntimeWorld {
         Effect.forkIn(member.scope),
       )
       yield* TestClock.adjust(0)
+      const postcopy = world.plan.postcopy ? ['postcopy-ram'] : []
       yield* world.#execute(member, 'migrate-set-capabilities', {
-        capabilities: ['events', ...(world.plan.colo === undefined ? [] : ['x-colo']), ...world.plan.capabilities].map(
-          (capability) => ({ capability, state: true }),
-        ),
+        capabilities: [
+          'events',
+          ...(world.plan.colo === undefined ? [] : ['x-colo']),
+          ...world.plan.capabilities,
+          ...postcopy,
+        ].map((capability) => ({ capability, state: true })),
       })
       const given = Object.keys(world.plan.parameters)
       if (given.length === 0) return
@@ -516,6 +563,33 @@ export class RuntimeWorld {
     )
   }
 
+  /** Bytes that go to the destination while its guest is to run there. */
+  noteRate(connection: number, bytes: number): void {
+    const path = pathOf(Effect.runSync(this.source.process.state), 'outgoing').join('.')
+    if (path !== 'postcopy-active.running') return
+    const { nowMillis } = this
+    const seen = this.#carried.get(connection) ?? { bytes: 0, first: nowMillis, last: nowMillis }
+    this.#carried.set(connection, { ...seen, bytes: seen.bytes + bytes, last: nowMillis })
+  }
+
+  #rates(): readonly PostcopyRateSeen[] {
+    const { parameters } = this.plan
+    const limitBytesPerSecond = Number(parameters['max-postcopy-bandwidth'] ?? 0)
+    const isChanged = this.#timeline.some(
+      (line) =>
+        line.kind === 'command' &&
+        line.name === 'migrate-set-parameters' &&
+        line.arguments !== parameters &&
+        'max-postcopy-bandwidth' in Object(line.arguments),
+    )
+    return [...this.#carried].map(([connection, { bytes, first, last }]) => ({
+      connection,
+      bytes,
+      millis: last - first,
+      limitBytesPerSecond: isChanged ? 0 : limitBytesPerSecond,
+    }))
+  }
+
   /** The same from inside: for {@link onSourceState}. */
   commandFromWithin(party: Party, name: string, args?: unknown): Effect.Effect<void> {
     const member = this.member(party)
@@ -545,6 +619,16 @@ export class RuntimeWorld {
   /** Sends the guest to the last destination, or to a new one if there is none that still waits. */
   async migrate(args: Readonly<Record<string, unknown>> = {}): Promise<void> {
     await this.command('source', 'migrate', { uri: await this.freshUri(), ...args })
+    if (this.plan.postcopy) await this.command('source', 'migrate-start-postcopy')
+  }
+
+  /** What an operator does about a postcopy that broke: it goes on at another place. */
+  async mend(): Promise<void> {
+    const { destination } = this
+    if (destination === undefined) return
+    const uri = `tcp:again-${++this.#mended}:4444`
+    await this.command(destination.party, 'migrate-recover', { uri })
+    await this.command('source', 'migrate', { uri, resume: true })
   }
 
   /** Where a destination waits that nothing was sent to. */
@@ -621,7 +705,9 @@ export class RuntimeWorld {
       const state = await this.#state(member)
       const waits = member.party !== 'source' && this.network.frozen
       const isAtRest = coloMode(state) === 'unknown' ? !isBusy(state) : this.#goesOn || isColoAtRest(state)
-      if (!waits && !isAtRest) busy.push(member.party)
+      // A broken postcopy waits for its operator, for as long as it takes.
+      const isBroken = [outgoingStatus(state), incomingStatus(state)].includes('postcopy-paused')
+      if (!waits && !isBroken && !isAtRest) busy.push(member.party)
     }
     return busy
   }
@@ -663,6 +749,9 @@ export class RuntimeWorld {
       timeline: this.#timeline,
       carried: this.carried,
       streams: [...this.#shadows.values()].map(({ seen }) => seen),
+      requests: this.#requests,
+      resumptions: this.#resumptions,
+      postcopyRates: this.#rates(),
       end: {
         atMillis,
         parties,
@@ -705,9 +794,15 @@ export class RuntimeWorld {
       crashed,
       running,
       query,
-      ...(isHere && !crashed ? { wrongPages: this.#wrongPages(member) } : {}),
+      ...(isHere && !crashed && !(party === 'source' && this.#isReleased)
+        ? { wrongPages: this.#wrongPages(member), faults: faultsOf(member.memory) }
+        : {}),
       ...(this.service === undefined ? {} : { stuckPackets: this.service.stuck(party, state) }),
     }
+  }
+
+  get #isReleased(): boolean {
+    return this.plan.capabilities.includes('release-ram')
   }
 
   /** Memory is a function of seed and counter alone; held against that. */
@@ -717,7 +812,8 @@ export class RuntimeWorld {
     const disk = modelDisk(this.plan, guest)
     guest.advance(member.guest.counter)
     const wrong = [...differences(guest.memory, member.memory), ...differingChunks(disk, member.disk)]
-    const kept = member.guest.counter === 0 ? 0 : guestCounter(member.memory)
+    const isUnread = member.guest.counter === 0 || isMissing(member.memory, '0:0')
+    const kept = isUnread ? member.guest.counter : guestCounter(member.memory)
     return kept === member.guest.counter ? wrong : [...wrong, `counter ${kept} for ${member.guest.counter}`]
   }
 
@@ -760,6 +856,11 @@ export class RuntimeWorld {
   async pairUp(): Promise<void> {
     await this.migrate()
     await this.untilColo('source', 'primary.lockstep.running')
+  }
+
+  /** A broken postcopy of the source is being mended. */
+  get isMending(): boolean {
+    return outgoingStatus(Effect.runSync(this.source.process.state)) === 'postcopy-recover'
   }
 
   get outgoingPath(): Promise<readonly string[]> {
@@ -821,10 +922,50 @@ const answerOf = (result: Extract<ProcessOutput, { kind: 'answer' }>['result']):
 
 const differences = (a: GuestMemory, b: GuestMemory): readonly string[] => {
   try {
-    return differingPages(a, b).pages.map(({ block, page }) => `${block}:${page}`)
+    return differingPages(a, b, a.totalBytes / PAGE_BYTES)
+      .pages.map(({ block, page }) => `${block}:${page}`)
+      .filter((place) => !isMissing(b, place))
   } catch (error) {
     return [error instanceof Error ? error.message : String(error)]
   }
+}
+
+const faultsOf = ({ blocks, missing }: GuestMemory): FaultsSeen => ({
+  noted: missing.noted,
+  ended: missing.times.count,
+  outstanding: missing.outstanding().map(({ block, page }) => `${blocks[block]!.name}:${page}`),
+  missing: missing.count,
+})
+
+/** Reads along what a destination answers: the pages that it asks for. */
+class AnswerReader {
+  readonly #decoder: ReturnPathDecoder
+  #left = Buffer.alloc(0)
+  #isLost = false
+
+  constructor(hear: (page: string) => void) {
+    this.#decoder = new ReturnPathDecoder((message) => {
+      if (message.name === 'REQ_PAGES' || message.name === 'REQ_PAGES_ID')
+        hear(`${message.block}:${message.start / PAGE_BYTES}`)
+    })
+  }
+
+  read(bytes: Uint8Array): void {
+    if (this.#isLost) return
+    this.#left = Buffer.concat([this.#left, bytes])
+    try {
+      this.#left = this.#left.subarray(this.#decoder.feed(this.#left, 0, this.#left.length))
+    } catch {
+      // In lock-step, or from a destination that is wrong: other properties say so.
+      this.#isLost = true
+    }
+  }
+}
+
+/** Whether a page is missing where a guest runs that was not waited for to be whole. */
+const isMissing = ({ missing }: GuestMemory, place: string): boolean => {
+  const [block = 0, page = 0] = place.split(':').map(Number)
+  return missing.isActive && missing.has(block, page)
 }
 
 /** Steps of one engine at one moment beyond which it spins; one batch of pages is one step. */
@@ -886,7 +1027,10 @@ const watch = (makers: EngineMakers, world: () => RuntimeWorld | undefined): Eng
   outgoing: (options) => {
     const engine = makers.outgoing(options)
     const here = world()
-    if (here === undefined || !isWatchable(engine)) return bounded('outgoing', engine, world)
+    // A channel on which a broken postcopy goes on carries the rest only.
+    const isReleased = here?.plan.capabilities.includes('release-ram') === true
+    if (here === undefined || !isWatchable(engine) || here.isMending || isReleased)
+      return bounded('outgoing', engine, world)
     const shadow = here.shadowForEngine()
     let lookedMillis = -1
     const reported = new Set<'stale' | 'misremembered'>()

@@ -274,7 +274,13 @@ const diskOptions = ({ capabilities, parameters }: CoreState): { readonly disks?
 
 const postcopySettings = (state: CoreState): { readonly postcopy?: PostcopySettings } =>
   isOn(state, 'postcopy-ram')
-    ? { postcopy: { isStarted: state.chart.context.startPostcopy, releasesRam: isOn(state, 'release-ram') } }
+    ? {
+        postcopy: {
+          isStarted: state.chart.context.startPostcopy,
+          releasesRam: isOn(state, 'release-ram'),
+          canResume: state.profile === '7.2',
+        },
+      }
     : {}
 
 /** The save that has just been asked for. */

@@ -111,7 +111,7 @@ export type IncomingNews =
   | { readonly type: 'incoming.discarding' }
   | { readonly type: 'incoming.listening' }
   | { readonly type: 'incoming.running' }
-  | { readonly type: 'incoming.start'; readonly running: boolean }
+  | { readonly type: 'incoming.start'; readonly running: boolean; readonly stopped?: StoppedRunState }
   | { readonly type: 'incoming.prepared' }
   | { readonly type: 'incoming.ended'; readonly running: boolean; readonly stopped?: StoppedRunState }
   | { readonly type: 'incoming.recovering' }

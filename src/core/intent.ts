@@ -34,8 +34,10 @@ export interface TransferParameters {
 export interface PostcopySettings {
   /** It was asked for already. */
   readonly isStarted: boolean
-  /** Memory of the source is given back to the system as soon as the destination has it: `release-ram`. */
+  /** The source does not keep what the destination has: `release-ram`. */
   readonly releasesRam: boolean
+  /** A broken channel can be mended: what has been sent may be needed again. */
+  readonly canResume: boolean
 }
 
 /** What pages can go out as, beside plain and zero pages. It does not change while a run lasts. */

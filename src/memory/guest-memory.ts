@@ -5,6 +5,7 @@
  */
 import { DirtyBitmap, type SharedDirtyBitmap } from './dirty-bitmap.ts'
 import { MemoryRangeError, MemoryShapeError } from './memory-error.ts'
+import { MissingPages, type SharedMissingPages } from './missing-pages.ts'
 import { PageFates, type SharedPageFates } from './page-fates.ts'
 import { fillRandom } from './random-contents.ts'
 import { PAGE_BYTES, RamBlock, type SharedRamBlock } from './ram-block.ts'
@@ -24,6 +25,7 @@ export interface SharedGuestMemory {
   readonly log: readonly SharedDirtyBitmap[]
   readonly control: SharedArrayBuffer
   readonly fates?: SharedPageFates
+  readonly missing: SharedMissingPages
 }
 
 const LOG_ENABLED = 0
@@ -33,6 +35,8 @@ export class GuestMemory {
   readonly blocks: readonly RamBlock[]
   /** The dirty log, one bitmap a block in the order of `blocks`. */
   readonly log: readonly DirtyBitmap[]
+  /** Pages that have not arrived, where the guest runs before all of them have. */
+  readonly missing: MissingPages
   /** Bytes of all blocks. */
   readonly totalBytes: number
   readonly #control: Int32Array<SharedArrayBuffer>
@@ -49,6 +53,7 @@ export class GuestMemory {
     blocks: readonly RamBlock[],
     log: readonly DirtyBitmap[] = blocks.map((block) => new DirtyBitmap(block.pageCount)),
     control: SharedArrayBuffer = new SharedArrayBuffer(CONTROL_BYTES),
+    missing?: SharedMissingPages,
   ) {
     if (blocks.length < 1 || blocks.length > BLOCKS_MAX)
       throw new MemoryShapeError('RAM blocks of a guest', `1 to ${BLOCKS_MAX}`, `${blocks.length}`)
@@ -72,6 +77,10 @@ export class GuestMemory {
     this.totalBytes = total
     this.#views = blocks.map((block) => new DataView(block.buffer, 0, block.usedLength))
     this.#control = new Int32Array(control)
+    this.missing = new MissingPages(
+      blocks.map((block) => block.pageCount),
+      missing,
+    )
   }
 
   /** New zeroed memory. @throws MemoryShapeError as the constructor and `RamBlock.allocate`. */
@@ -107,17 +116,18 @@ export class GuestMemory {
   /**
    * A guest write of any length, which may cross pages. The bytes are written first and the pages marked after: were it the
    * other way round, a sync between the two could take the mark and send the old bytes, and the new ones would be lost.
-   * @throws MemoryRangeError if the bytes do not all lie in the block; nothing is written then.
+   * @throws MemoryRangeError if the bytes do not all lie in the block, PageFault if a page of them is missing; nothing is
+   * written then.
    */
   write(blockIndex: number, byteOffset: number, bytes: Uint8Array): void {
-    const block = this.#range(blockIndex, byteOffset, bytes.length)
+    const block = this.#access(blockIndex, byteOffset, bytes.length)
     block.bytes.set(bytes, byteOffset)
     this.#mark(blockIndex, byteOffset, bytes.length)
   }
 
   /** A guest write of 4 bytes, big-endian; `value` is taken modulo 2^32. @throws MemoryRangeError */
   writeUint32(blockIndex: number, byteOffset: number, value: number): void {
-    this.#range(blockIndex, byteOffset, 4)
+    this.#access(blockIndex, byteOffset, 4)
     this.#views[blockIndex]!.setUint32(byteOffset, value)
     this.#mark(blockIndex, byteOffset, 4)
   }
@@ -127,7 +137,7 @@ export class GuestMemory {
    * @throws MemoryRangeError on an offset outside the block, or a value that is no safe integer >= 0.
    */
   writeUint64(blockIndex: number, byteOffset: number, value: number): void {
-    this.#range(blockIndex, byteOffset, 8)
+    this.#access(blockIndex, byteOffset, 8)
     if (!Number.isSafeInteger(value) || value < 0)
       throw new MemoryRangeError('64-bit value to write', 'a safe integer >= 0', `${value}`)
     const view = this.#views[blockIndex]!
@@ -136,9 +146,14 @@ export class GuestMemory {
     this.#mark(blockIndex, byteOffset, 8)
   }
 
+  /** An access that is to come: waits for pages that are missing. @throws MemoryRangeError, PageFault */
+  touch(blockIndex: number, byteOffset: number, length: number): void {
+    this.#access(blockIndex, byteOffset, length)
+  }
+
   /** A copy of `length` bytes, private to the caller. @throws MemoryRangeError */
   read(blockIndex: number, byteOffset: number, length: number): Uint8Array<ArrayBuffer> {
-    const block = this.#range(blockIndex, byteOffset, length)
+    const block = this.#access(blockIndex, byteOffset, length)
     const copy = new Uint8Array(length)
     copy.set(block.bytes.subarray(byteOffset, byteOffset + length))
     return copy
@@ -146,13 +161,13 @@ export class GuestMemory {
 
   /** 4 bytes, big-endian, unsigned. @throws MemoryRangeError */
   readUint32(blockIndex: number, byteOffset: number): number {
-    this.#range(blockIndex, byteOffset, 4)
+    this.#access(blockIndex, byteOffset, 4)
     return this.#views[blockIndex]!.getUint32(byteOffset)
   }
 
   /** 8 bytes, big-endian, unsigned; exact up to 2^53 and rounded above. @throws MemoryRangeError */
   readUint64(blockIndex: number, byteOffset: number): number {
-    this.#range(blockIndex, byteOffset, 8)
+    this.#access(blockIndex, byteOffset, 8)
     const view = this.#views[blockIndex]!
     return view.getUint32(byteOffset) * 0x100000000 + view.getUint32(byteOffset + 4)
   }
@@ -170,11 +185,16 @@ export class GuestMemory {
    * @throws MemoryRangeError on a range outside the block or not of whole pages.
    */
   fillRange(blockIndex: number, byteOffset: number, length: number, seed: number): void {
-    const block = this.#range(blockIndex, byteOffset, length)
+    const block = this.#access(blockIndex, byteOffset, length)
     if (byteOffset % PAGE_BYTES !== 0 || length % PAGE_BYTES !== 0)
       throw new MemoryRangeError('range to fill', `whole pages of ${PAGE_BYTES} bytes`, `${length} at ${byteOffset}`)
     fillRandom(block.buffer, byteOffset, length, seed, this.#positions[blockIndex]! + byteOffset)
     this.#mark(blockIndex, byteOffset, length)
+  }
+
+  /** Gives up what a page holds: it reads as zero from here on. Nothing is marked; the guest that it belonged to has left. */
+  release(blockIndex: number, byteOffset: number): void {
+    this.#range(blockIndex, byteOffset, PAGE_BYTES).bytes.fill(0, byteOffset, byteOffset + PAGE_BYTES)
   }
 
   /** What became of the pages in each pass; undefined unless somebody asked for it. */
@@ -192,6 +212,7 @@ export class GuestMemory {
       blocks: this.blocks.map((block) => block.toShared()),
       log: this.log.map((bitmap) => bitmap.toShared()),
       control: this.#control.buffer,
+      missing: this.missing.toShared(),
       ...(this.#fates === undefined ? {} : { fates: this.#fates.toShared() }),
     }
   }
@@ -199,9 +220,21 @@ export class GuestMemory {
   static fromShared(data: SharedGuestMemory): GuestMemory {
     const blocks = data.blocks.map((block) => RamBlock.fromShared(block))
     const log = data.log.map((bitmap) => DirtyBitmap.fromShared(bitmap))
-    const memory = new GuestMemory(blocks, log, data.control)
+    const memory = new GuestMemory(blocks, log, data.control, data.missing)
     if (data.fates !== undefined) memory.#fates = PageFates.fromShared(data.fates)
     return memory
+  }
+
+  /** The block that an access of the guest is in; the access waits for pages that are missing. */
+  #access(blockIndex: number, byteOffset: number, length: number): RamBlock {
+    const block = this.#range(blockIndex, byteOffset, length)
+    if (length > 0 && this.missing.isActive)
+      this.missing.touch(
+        blockIndex,
+        Math.floor(byteOffset / PAGE_BYTES),
+        Math.floor((byteOffset + length - 1) / PAGE_BYTES),
+      )
+    return block
   }
 
   #range(blockIndex: number, byteOffset: number, length: number): RamBlock {

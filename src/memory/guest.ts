@@ -26,8 +26,9 @@ export interface Guest {
    */
   readonly elapsedMillis: number
   /**
-   * Does exactly that many operations; how they are batched makes no difference to memory.
-   * @throws GuestOptionError unless `operations` is an integer >= 0 that the guest has left.
+   * Does exactly that many operations; how they are batched makes no difference to memory. A page fault ends it early, with
+   * whole operations done: the next call goes on, and does the one that faulted from its beginning.
+   * @throws PageFault where a page is missing; GuestOptionError unless `operations` is an integer >= 0 that the guest has left.
    */
   advance(operations: number): void
   /** Operations due in all, since operation 0, after that much running time (milliseconds, >= 0); never decreases with it. */

@@ -134,12 +134,16 @@ export class WritingGuest implements Guest {
       offset -= this.memory.blocks[block]!.usedLength
       block++
     }
+    // A page fault leaves nothing of an operation done; what it sends only reads.
+    this.memory.touch(0, 0, 8)
     if (this.#wipeEvery > 0 && counter % this.#wipeEvery === 0) this.#wipe(block, offset, hash)
     else this.memory.write(block, offset, this.#record)
     // A record may lie on the counter; it starts with the same number.
     this.memory.writeUint64(0, 0, counter)
+    const outputs = this.#schedule?.after(counter) ?? []
+    // Where reading meets a page fault the operation is done again from its beginning, with the same bytes.
     this.#counter = counter
-    if (this.#schedule !== undefined) for (const output of this.#schedule.after(counter)) this.onOutput?.(output)
+    for (const output of outputs) this.onOutput?.(output)
   }
 
   #wipe(block: number, offset: number, hash: number): void {

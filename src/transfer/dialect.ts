@@ -20,8 +20,12 @@ export const MACHINE_NAME = 'switchover'
 export const BLOCK_SECTION_ID = 1
 /** Section id of the RAM section. QEMU 7.2 uses the same. */
 export const RAM_SECTION_ID = 2
-/** Value of the PING that asks whether all is loaded; 1 opens the stream, 2 to 4 belong to postcopy. */
+/** Value of the PING that opens the stream. */
+export const OPENING_PING = 1
+/** Value of the PING that asks whether all is loaded; 2 to 4 are those of QEMU's postcopy. */
 export const PREPARE_PING = 5
+/** Value of the PING behind a postcopy's leave to run. */
+export const LEAVE_PING = 7
 /** Value of the PING of an inquiry after a lost channel. */
 export const INQUIRY_PING = 6
 
@@ -198,7 +202,6 @@ export const splitDevices = (bytes: Uint8Array): readonly DeviceState[] | string
 /** What a receiver of this form of the stream has to be told of it. */
 export const streamOptions: StreamDecoderOptions = {
   deviceLength: deviceBytes,
-  vmDescription: 'required',
   iterables: [BLOCK_IDSTR, RAM_IDSTR],
 }
 

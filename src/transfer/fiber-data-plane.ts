@@ -108,7 +108,10 @@ export const fiberDataPlaneOf = (makers: EngineMakers): Layer.Layer<DataPlane> =
       outgoing: (connection, memory, report, disks = [], channels = []) =>
         runEngine(makers.outgoing({ memory, report, disks, makeChannels: channelsOf(channels) }), connection, channels),
       incoming: (connection, memory, report, loading, disks = noDisks) =>
-        runEngine(makers.incoming({ memory, report, loading, disks }), connection),
+        Effect.map(runEngine(makers.incoming({ memory, report, loading, disks }), connection), (engine) => {
+          memory.missing.onFault = () => engine.order({ type: 'fault' })
+          return engine
+        }),
     }),
   )
 

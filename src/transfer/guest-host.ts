@@ -3,7 +3,7 @@
  * returns, the guest has made its last write.
  */
 import { Effect, Schema } from 'effect'
-import type { Guest, GuestMemory, GuestOutput } from '../memory/index.ts'
+import { PageFault, type Guest, type GuestMemory, type GuestOutput } from '../memory/index.ts'
 
 /** The guest cannot take this state: it is of another guest, or damaged. Nothing was changed. */
 export class GuestRefused extends Schema.TaggedError<GuestRefused>('GuestRefused')('GuestRefused', {
@@ -46,6 +46,10 @@ export class GuestRunner {
   #throttlePercentage = 0
   /** When the first slice of the present throttle began. */
   #throttledSinceMillis = 0
+  /** Since when the guest waits for a page. */
+  #faultedMillis: number | undefined
+  /** The page that it waits for. */
+  #faultedAt = ''
 
   constructor(guest: Guest) {
     this.guest = guest
@@ -58,6 +62,7 @@ export class GuestRunner {
 
   start(nowMillis: number): void {
     this.#seenMillis ??= nowMillis
+    if (this.isWaiting) this.#faultedMillis = nowMillis
   }
 
   /** Brings the guest up to now, and stops it there. */
@@ -79,8 +84,40 @@ export class GuestRunner {
     const from = Math.max(this.#seenMillis, nowMillis - CATCH_UP_MILLIS_MAX)
     this.#elapsedMillis += Math.max(0, this.#runningMillis(nowMillis) - this.#runningMillis(from))
     this.#seenMillis = nowMillis
-    const due = this.guest.due(this.#elapsedMillis) - this.guest.counter
-    if (due > 0) this.guest.advance(due)
+    // What waits is tried again, however little time has passed.
+    const due = Math.max(this.guest.due(this.#elapsedMillis) - this.guest.counter, this.isWaiting ? 1 : 0)
+    if (due > 0) this.#operate(due, nowMillis)
+  }
+
+  /** Whether the guest waits for a page that is missing; the next `advance` tries again. */
+  get isWaiting(): boolean {
+    return this.#faultedMillis !== undefined
+  }
+
+  #operate(due: number, nowMillis: number): void {
+    const { counter } = this.guest
+    try {
+      this.guest.advance(due)
+    } catch (error) {
+      if (!(error instanceof PageFault)) throw error
+      this.#wait(error, counter, nowMillis)
+      return
+    }
+    this.#arrived(nowMillis)
+  }
+
+  /** A vCPU that waits does nothing, and makes up for nothing afterwards. */
+  #wait({ block, page }: PageFault, counter: number, nowMillis: number): void {
+    this.#elapsedMillis = this.guest.elapsedMillis
+    const isAnother = this.guest.counter > counter || this.#faultedAt !== `${block}:${page}`
+    if (isAnother) this.#arrived(nowMillis)
+    this.#faultedAt = `${block}:${page}`
+    this.#faultedMillis ??= nowMillis
+  }
+
+  #arrived(nowMillis: number): void {
+    if (this.#faultedMillis !== undefined) this.guest.memory.missing.times.add(nowMillis - this.#faultedMillis)
+    this.#faultedMillis = undefined
   }
 
   /** Running time since the throttle was set: all of it, or the slices of it. */

@@ -89,6 +89,7 @@ const run = (): void => {
     }
     runner.advance(threadNow())
     passOn()
+    // A page that arrives rings too.
     doorbell.sleep(rung, runner.isRunning ? TICK_MILLIS : 1000)
   }
 }

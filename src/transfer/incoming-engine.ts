@@ -14,6 +14,7 @@ import {
   StreamDecoder,
   StreamError,
   writeColoMessage,
+  returnPathBytes,
   writeReturnPath,
   type ColoMessageName,
   type Command,
@@ -55,6 +56,12 @@ import {
   type ReceiveChannel,
   type ReceivedLink,
 } from './multifd/receive-channels.ts'
+import {
+  isOfPostcopy,
+  PostcopyReceiver,
+  type PostcopyCommand,
+  type PostcopyProblem,
+} from './postcopy/postcopy-receiver.ts'
 import type { IncomingOrder, IncomingReport, Loading, Wait } from './order.ts'
 
 /** Bytes read at once: small enough to stay in the cache between the kernel's copy and ours. */
@@ -90,6 +97,7 @@ const CHANNELS_PATIENCE_MILLIS = 10_000
 export const plainLoading: Loading = {
   methods: { xbzrle: false, compress: false },
   parameters: { decompressThreads: 1 },
+  postcopy: false,
 }
 
 export class IncomingEngine {
@@ -109,6 +117,10 @@ export class IncomingEngine {
   readonly #makeChannel: (received: ReceivedLink) => ReceiveChannel
   /** When the main stream came to its first barrier, if channels were still missing. */
   #missedMillis: number | undefined
+  readonly #postcopy: PostcopyReceiver
+  readonly #canPostcopy: boolean
+  /** A broken postcopy goes on: the run that the source has to name. */
+  #resumed: { readonly identity: Uint8Array | undefined } | undefined
   readonly #sink: StreamSink
   /** Present from when the source has announced COLO in front of its memory. */
   #copy: CheckpointCopy | undefined
@@ -123,8 +135,10 @@ export class IncomingEngine {
     this.#store = new GuestPageStore(options.memory)
     const { disks = noDisks, makeDiskLoader = (given) => new DiskLoader(given) } = options
     this.#disks = makeDiskLoader(disks)
+    this.#postcopy = new PostcopyReceiver(options.memory)
     this.#pages = this.#makePages()
-    const { methods, parameters } = options.loading ?? plainLoading
+    const { methods, parameters, postcopy } = options.loading ?? plainLoading
+    this.#canPostcopy = postcopy
     const { makeThreads = (work, count) => new InlinePageThreads(work, count) } = options
     const { multifd } = methods
     if (multifd !== undefined) this.#channels = new ReceiveChannels(multifd.channels)
@@ -152,11 +166,17 @@ export class IncomingEngine {
     const store = this.#store
     return {
       write: (index, offset, bytes, at) => {
+        const block = store.blockAt(index)
+        if (!this.#postcopy.isWanted(block, offset)) return
         if (this.#lockStep === undefined) store.write(index, offset, bytes, at)
+        this.#postcopy.placed(block, offset)
         this.#copy?.write(store.blockAt(index), offset, bytes, at)
       },
       fill: (index, offset, value) => {
+        const block = store.blockAt(index)
+        if (!this.#postcopy.isWanted(block, offset)) return
         if (this.#lockStep === undefined) store.fill(index, offset, value)
+        this.#postcopy.placed(block, offset)
         this.#copy?.fill(store.blockAt(index), offset, value)
       },
       read: (index, offset, into) =>
@@ -197,6 +217,15 @@ export class IncomingEngine {
     switch (order.type) {
       case 'accept':
         this.#answer({ name: 'PONG', value: PREPARE_PING })
+        break
+      case 'fault':
+        break
+      case 'resume':
+        this.#resumed = order
+        this.#postcopy.goOn()
+        break
+      case 'break':
+        this.#fail(new ChannelError('pause', 'ECANCELED', 'the channel was broken by migrate-pause'))
         break
       case 'acknowledge':
         this.#answer({ name: 'SHUT', value: 0 })
@@ -264,7 +293,8 @@ export class IncomingEngine {
   #fail(error: unknown): Wait {
     this.#disks.close()
     const answered = this.#phase === 'closing'
-    const lost = error instanceof ChannelError
+    // Whoever comes in the place of the source has not made the guest any worse.
+    const lost = error instanceof ChannelError || this.#resumed !== undefined
     // A source that can still hear it is told: it would otherwise write into the channel for ever (I9).
     this.#phase = lost || answered || this.#phase === 'failed' ? 'over' : 'failed'
     const reason = error instanceof Error ? error.message : String(error)
@@ -278,6 +308,7 @@ export class IncomingEngine {
 
   #advance(link: ByteLink, nowMillis: number): Wait {
     if (this.#phase === 'apart') return { kind: 'order' }
+    this.#ask()
     if (!this.#queue.flush(link)) {
       this.#lockStep?.silent(nowMillis)
       return { kind: 'link' }
@@ -304,6 +335,7 @@ export class IncomingEngine {
       const used = this.#feedRounds(end)
       this.#buffer.copyWithin(0, used, end)
       this.#held = end - used
+      this.#ask()
       if (!this.#queue.flush(link)) return { kind: 'link' }
       if (this.#hasEnded()) return { kind: 'order' }
     }
@@ -313,7 +345,8 @@ export class IncomingEngine {
 
   /** Nothing more comes. A primary says no farewell. */
   #meetEnd(): never {
-    if (this.#lockStep === undefined) this.#decoder.finish(this.#held)
+    // Where a guest runs already, the rest may come on another channel: what was cut off is no nonsense.
+    if (this.#lockStep === undefined && this.#postcopy.state !== 'running') this.#decoder.finish(this.#held)
     throw new ChannelError(
       'read',
       'EOF',
@@ -386,7 +419,14 @@ export class IncomingEngine {
   }
 
   #answer(message: ReturnPathMessage): void {
-    this.#queue.at = writeReturnPath(this.#queue.bytes, this.#queue.at, message)
+    const bytes = new Uint8Array(returnPathBytes(message))
+    writeReturnPath(bytes, 0, message)
+    this.#queue.append(bytes)
+  }
+
+  /** Pages that the guest waits for: in front of everything else that there is to do. */
+  #ask(): void {
+    for (const request of this.#postcopy.requests()) this.#answer(request)
   }
 
   #say(name: ColoMessageName): void {
@@ -397,12 +437,8 @@ export class IncomingEngine {
     return new StreamError(this.#lockStep?.position ?? this.#decoder.position, message, expected, found)
   }
 
-  #refuse(problem: DiskProblem | undefined): void {
+  #refuse(problem: DiskProblem | PostcopyProblem | undefined): void {
     if (problem !== undefined) throw this.#error(problem.message, problem.expected, problem.found)
-  }
-
-  #unsupported(what: string): never {
-    throw this.#error(`Received an unexpected ${what}`, 'plain and zero pages', what)
   }
 
   #identify(configuration: Configuration | undefined): void {
@@ -412,6 +448,9 @@ export class IncomingEngine {
         MACHINE_NAME,
         configuration?.machine ?? 'no configuration',
       )
+    const { uuid = new Uint8Array(IDENTITY_BYTES) } = configuration
+    if (this.#resumed !== undefined && Buffer.compare(uuid, this.#resumed.identity ?? uuid) !== 0)
+      throw this.#error('Another migration came for a broken postcopy', 'the run that was broken', 'another')
     if (this.#lockStep === undefined)
       this.#report({ type: 'identified', identity: configuration.uuid ?? new Uint8Array(IDENTITY_BYTES) })
   }
@@ -446,11 +485,11 @@ export class IncomingEngine {
 
   #obey(command: Command): void {
     if (command.name === 'OPEN_RETURN_PATH') return
+    if (isOfPostcopy(command)) return this.#obeyPostcopy(command)
     if (command.name === 'ENABLE_COLO') {
       this.#copy ??= new CheckpointCopy(this.#memory)
       return
     }
-    if (command.name !== 'PING') this.#unsupported(`command ${command.name}`)
     if (command.value !== PREPARE_PING) {
       this.#answer({ name: 'PONG', value: command.value })
       return
@@ -460,15 +499,68 @@ export class IncomingEngine {
     this.#arrive()
   }
 
+  #obeyPostcopy(command: PostcopyCommand): void {
+    if (!this.#canPostcopy)
+      throw this.#error(
+        'RAM postcopy is disabled here',
+        'a stream without it, or capability postcopy-ram',
+        command.name,
+      )
+    const before = this.#postcopy.state
+    this.#refuse(this.#postcopy.take(command))
+    switch (command.name) {
+      case 'PACKAGED':
+        return
+      case 'POSTCOPY_ADVISE':
+        return this.#report({ type: 'incoming.advised' })
+      case 'POSTCOPY_RAM_DISCARD':
+        if (before !== 'discarding') this.#report({ type: 'incoming.discarding' })
+        return
+      case 'POSTCOPY_LISTEN':
+        return this.#report({ type: 'incoming.listening' })
+      case 'POSTCOPY_RUN':
+        if (this.#phase !== 'arrived')
+          throw this.#error('The guest is to run without its devices', 'devices that are loaded before', command.name)
+        this.#report({ type: 'incoming.running' })
+        return this.#report({ type: 'incoming.start', ...arrivalOf(this.#runState) })
+      case 'RECV_BITMAP':
+        return this.#tellReceived(command.block)
+      case 'POSTCOPY_RESUME':
+        return this.#goOn()
+    }
+  }
+
+  #tellReceived(name: string): void {
+    const block = this.#memory.blocks.findIndex((each) => each.name === name)
+    if (this.#resumed === undefined || block < 0)
+      throw this.#error('Asked what has arrived', 'a broken postcopy, and a block of it', name)
+    this.#answer({ name: 'RECV_BITMAP', block: name, bitmap: this.#memory.missing.received(block) })
+  }
+
+  /** The source knows what is missing. What the guest waits for is asked for again: what was asked on the channel before is lost. */
+  #goOn(): void {
+    this.#resumed = undefined
+    this.#phase = 'arrived'
+    this.#answer({ name: 'RESUME_ACK', value: 1 })
+    this.#report({ type: 'incoming.recovered' })
+  }
+
   #arrive(): void {
     this.#disks.finish()
     this.#phase = 'arrived'
-    this.#report({ type: 'arrived', devices: this.#devices, runState: this.#runState })
+    const postcopy = this.#postcopy.state === 'listening'
+    this.#report({
+      type: 'arrived',
+      devices: this.#devices,
+      runState: this.#runState,
+      ...(postcopy ? { postcopy } : {}),
+    })
   }
 
   /** The end mark. A source without a way back has not asked whether all is loaded. */
   #end(): void {
     if (this.#lockStep !== undefined) return this.#lockStep.end()
+    this.#refuse(this.#postcopy.end())
     if (this.#phase === 'loading') this.#arrive()
     // Behind the description the checkpoints begin.
     if (this.#decoder.colo !== undefined) return

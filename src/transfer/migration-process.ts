@@ -26,8 +26,11 @@ import {
   type IncomingNews,
   type Intent,
   type ManagerEvent,
+  pathOf,
   type OutgoingNews,
 } from '../core/index.ts'
+import type { ListenTlsParameters, PostcopySettings } from '../core/intent.ts'
+import type { MigrationStats } from '../qapi/index.ts'
 import { Credentials } from './credentials.ts'
 import { DataPlane, type EngineHandle } from './data-plane.ts'
 import { makeGuestNetwork, NO_FIGURES, type GuestNetworkOptions, type NetworkFigures } from './colo/guest-network.ts'
@@ -39,7 +42,8 @@ import type { ReplicationNode } from './disk/replicated-disk.ts'
 import { makeDriveKeeper } from './drive-keeper.ts'
 import type { GuestHost } from './guest-host.ts'
 import { answerQuestion, askFence, inquire, readQuestion } from './inquiry.ts'
-import type { IncomingOrder, IncomingReport, OutgoingOrder, OutgoingReport } from './order.ts'
+import type { IncomingOrder, IncomingReport, Loading, OutgoingOrder, OutgoingReport } from './order.ts'
+import { isPostcopyIntent, makePostcopyShell } from './postcopy/postcopy-shell.ts'
 
 /** A command was refused; it has changed nothing. Class and text as QMP has them. */
 export class CommandRefused extends Schema.TaggedError<CommandRefused>('CommandRefused')('CommandRefused', {
@@ -77,6 +81,8 @@ export const runtimeCapabilities = [
   'events',
   'return-path',
   'pause-before-switchover',
+  'postcopy-ram',
+  'release-ram',
   'x-colo',
   'zero-blocks',
   'x-multifd',
@@ -162,10 +168,14 @@ interface OutgoingRun {
   readonly identity: Uint8Array
   /** What its channel is secured with, and so a later one to the same place. */
   readonly tls: { readonly tls?: ConnectTls }
-  connection?: Connection
+  connection?: Connection | undefined
   /** Those of multifd, beside it. */
   channels?: readonly Connection[]
-  engine?: EngineHandle<OutgoingOrder>
+  engine?: EngineHandle<OutgoingOrder> | undefined
+  /** Set by the setup: postcopy may come. */
+  postcopy?: PostcopySettings | undefined
+  /** The figures that were reported last. */
+  ram?: MigrationStats | undefined
   /** A channel without a way back has told how it ended. */
   verdict?: { readonly ended: boolean; readonly reason: string }
 }
@@ -174,8 +184,18 @@ interface OutgoingRun {
 interface IncomingRun {
   readonly number: number
   readonly scope: Scope.Closeable
-  connection?: Connection
-  engine?: EngineHandle<IncomingOrder>
+  connection?: Connection | undefined
+  engine?: EngineHandle<IncomingOrder> | undefined
+  /** Its source has come: who comes later asks what became of the run, or goes on with it. */
+  isTaken?: boolean
+  /** What its stream may be sent by. */
+  loading?: Loading
+  /** Where it listens now, if no longer where it began to. */
+  listener?: Scope.Closeable | undefined
+  /** That is where a manager has said that the source will come to, to go on with a broken postcopy. */
+  listensAgain?: boolean
+  /** The next connection is that source. */
+  awaitsSource?: boolean
   /** Further connections of the same migration. */
   readonly channels: Connection[]
   channelCount: number
@@ -204,8 +224,7 @@ const coreOptions = ({ fence, descriptors, disks, ...options }: MigrationProcess
   ...options,
   ...(disks === undefined ? {} : { replication: disks.map(({ role }) => role) }),
   descriptors: [...(descriptors?.keys() ?? [])],
-  // What a guest that stands still is sent by (`src/transfer/qemu`) does postcopy too.
-  supportedCapabilities: options.peer === 'qemu' ? [...runtimeCapabilities, 'postcopy-ram'] : runtimeCapabilities,
+  supportedCapabilities: runtimeCapabilities,
   fence: fence !== undefined,
 })
 
@@ -283,6 +302,7 @@ export const makeMigrationProcess = (
       (run: OutgoingRun) =>
       (news: OutgoingReport): void => {
         const { connection } = run
+        if (news.type === 'outgoing.progress') run.ram = news.ram
         const background = (effect: Effect.Effect<void>) => Effect.runForkWith(services)(beside(run.scope, effect))
         if (news.type === 'sent') {
           if (!connection?.returnPath) background(awaitFinished(run))
@@ -356,6 +376,15 @@ export const makeMigrationProcess = (
         )
       })
 
+    const startOutgoing = () =>
+      Effect.gen(function* () {
+        const run = outgoing
+        if (run?.connection === undefined) return undefined
+        return yield* dataPlane
+          .outgoing(run.connection, guest.memory, outgoingReport(run), drive.disks, run.channels)
+          .pipe(Effect.provideService(Scope.Scope, run.scope))
+      })
+
     const beginSetup = (intent: Extract<Intent, { type: 'begin-setup' }>) =>
       Effect.gen(function* () {
         const run = outgoing
@@ -367,11 +396,24 @@ export const makeMigrationProcess = (
             side: 'channel',
             run: run.number,
           })
-        const engine = yield* dataPlane
-          .outgoing(run.connection, guest.memory, outgoingReport(run), drive.disks, run.channels)
-          .pipe(Effect.provideService(Scope.Scope, run.scope))
+        if (intent.postcopy !== undefined && !run.connection.returnPath)
+          return tell({
+            type: 'outgoing.failed',
+            reason: 'Unable to open return-path for postcopy',
+            side: 'channel',
+            run: run.number,
+          })
+        if (intent.postcopy !== undefined && intent.methods.multifd !== undefined)
+          return tell({
+            type: 'outgoing.failed',
+            reason: 'Postcopy sends its pages on one channel: it does not go together with multifd here',
+            side: 'source',
+            run: run.number,
+          })
+        const engine = yield* startOutgoing()
         run.engine = engine
-        engine.order({
+        run.postcopy = intent.postcopy
+        engine?.order({
           type: 'setup',
           parameters: intent.parameters,
           methods: intent.methods,
@@ -379,6 +421,7 @@ export const makeMigrationProcess = (
           identity: run.identity,
           ...(intent.colo ? { colo: profile } : {}),
           ...(intent.disks === undefined ? {} : { disks: intent.disks }),
+          ...(intent.postcopy === undefined ? {} : { postcopy: intent.postcopy }),
         })
       })
 
@@ -399,14 +442,16 @@ export const makeMigrationProcess = (
 
     /** A channel on which nothing moves any more does not break either: without this nobody would ever run the guest. */
     const awaitVerdict = (run: OutgoingRun) =>
-      Effect.map(Effect.sleep(VERDICT_PATIENCE), () =>
+      Effect.map(Effect.sleep(VERDICT_PATIENCE), () => {
+        // In postcopy there is a lot to be sent behind that.
+        if (pathOf(Ref.getUnsafe(current), 'outgoing')[1] !== 'committing') return
         tell({
           type: 'outgoing.failed',
           reason: `the destination has not said within ${VERDICT_PATIENCE} whether it runs the guest`,
           side: 'channel',
           run: run.number,
-        }),
-      )
+        })
+      })
 
     const findOutcome = (intent: Extract<Intent, { type: 'inquire' }>) =>
       Effect.gen(function* () {
@@ -429,34 +474,41 @@ export const makeMigrationProcess = (
         tell({ type: 'outgoing.ended', run: intent.run })
       })
 
+    const openListener = (run: IncomingRun, uri: string, tls: ListenTlsParameters | undefined) => {
+      const turnedAway = (reason: string): void => {
+        tell({ type: 'incoming.turned-away', reason, run: run.number })
+        Effect.runForkWith(services)(Effect.logWarning(reason))
+      }
+      return transport.listen(uri, (connection) => accept(run, connection), credentials.toListen(tls, turnedAway))
+    }
+
     const listen = (intent: Extract<Intent, { type: 'listen' }>) =>
       Effect.gen(function* () {
         const run: IncomingRun = { number: intent.run, scope: yield* Scope.fork(scope), channels: [], channelCount: 0 }
-        const turnedAway = (reason: string): void => {
-          tell({ type: 'incoming.turned-away', reason, run: run.number })
-          Effect.runForkWith(services)(Effect.logWarning(reason))
-        }
+        // It may have to listen elsewhere in the end, and go on loading meanwhile.
+        const listener = yield* Scope.fork(run.scope)
+        run.listener = listener
         incoming = run
         yield* beside(
-          run.scope,
-          transport
-            .listen(intent.uri, (connection) => accept(run, connection), credentials.toListen(intent.tls, turnedAway))
-            .pipe(
-              Effect.map((listener) => {
-                Deferred.doneUnsafe(address, Effect.succeed(listener.uri))
-                tell({ type: 'incoming.bound', uri: listener.uri, run: run.number })
-              }),
-              Effect.catch((error) => {
-                tell({ type: 'incoming.listen-failed', reason: worded(error), run: run.number })
-                return Scope.close(run.scope, Exit.void)
-              }),
-            ),
+          listener,
+          openListener(run, intent.uri, intent.tls).pipe(
+            Effect.map((listener) => {
+              Deferred.doneUnsafe(address, Effect.succeed(listener.uri))
+              tell({ type: 'incoming.bound', uri: listener.uri, run: run.number })
+            }),
+            Effect.catch((error) => {
+              tell({ type: 'incoming.listen-failed', reason: worded(error), run: run.number })
+              return Scope.close(run.scope, Exit.void)
+            }),
+          ),
         )
       })
 
     /** The first connection is the migration; a later one may ask what became of it. */
     const accept = (run: IncomingRun, connection: Connection): Effect.Effect<void, never, Scope.Scope> => {
-      if (run.connection === undefined) {
+      if (postcopy.takes(run, connection)) return Effect.void
+      if (!run.isTaken) {
+        run.isTaken = true
         run.connection = connection
         return Effect.sync(() => tell({ type: 'incoming.connected', run: run.number }))
       }
@@ -487,30 +539,60 @@ export const makeMigrationProcess = (
     /** Makes the answer final: a source that asks has lost its channel, so nothing more can arrive on it. */
     const settleForInquiry = (run: IncomingRun) =>
       Effect.gen(function* () {
-        const status = incomingStatus(yield* Ref.get(current))
-        if (status === 'active') {
+        const at = pathOf(yield* Ref.get(current), 'incoming').join('.')
+        if (at.startsWith('active.') || at === 'postcopy-active.listening') {
           const lost = yield* Deferred.make<unknown, CommandRefused>()
           const reason = 'the source lost the channel and asked who runs the guest'
           const fact: Fact = { type: 'incoming.lost', reason, side: 'channel', run: run.number }
           yield* Queue.offer(jobs, { input: { type: 'fact', fact }, ticket: 0, answer: lost })
           yield* Effect.exit(Deferred.await(lost))
         }
-        return incomingStatus(yield* Ref.get(current)) === 'completed'
+        const after = yield* Ref.get(current)
+        // Whoever has taken the images has run it, or may have, even where a part of its memory will never come.
+        return incomingStatus(after) === 'completed' || imagesState(after) === 'held'
       })
 
-    const load = Effect.fnUntraced(function* ({ methods, parameters }: Extract<Intent, { type: 'load' }>) {
+    const load = Effect.fnUntraced(function* ({
+      methods,
+      parameters,
+      postcopy: mayBePostcopy,
+    }: Extract<Intent, { type: 'load' }>) {
       const run = incoming
-      if (run?.connection === undefined) return
-      const { connection } = run
+      if (run === undefined) return
+      run.loading = { methods, parameters, postcopy: mayBePostcopy }
+      const engine = yield* startIncoming()
+      run.engine = engine
+      for (const channel of run.channels) engine?.order({ type: 'channel', ...channel })
+    })
+
+    const startIncoming = Effect.fnUntraced(function* () {
+      const run = incoming
+      if (run?.connection === undefined || run.loading === undefined) return undefined
+      const { connection, loading } = run
       const disks = yield* drive.toFill
       const engine = yield* dataPlane
-        .incoming(connection, guest.memory, incomingReport(run), { methods, parameters }, disks)
+        .incoming(connection, guest.memory, incomingReport(run), loading, disks)
         .pipe(Effect.provideService(Scope.Scope, run.scope))
-      run.engine = engine
-      for (const channel of run.channels) engine.order({ type: 'channel', ...channel })
       // The listener stays, for a source that has to ask; the channels of the stream have served their purpose.
       const closeAll = Effect.suspend(() => Effect.forEach([connection, ...run.channels], ({ close }) => close))
       yield* beside(run.scope, engine.over.pipe(Effect.andThen(closeAll), Effect.andThen(disownDisks)))
+      return engine
+    })
+
+    const postcopy = makePostcopyShell({
+      guest,
+      network,
+      outgoing: () => outgoing,
+      incoming: () => incoming,
+      isPeerQemu: options.peer === 'qemu',
+      tell,
+      worded,
+      beside,
+      flushed: drive.flushed,
+      connect: ({ uri, tls }) => transport.connect(uri, { returnPath: true, ...credentials.toConnect(tls) }),
+      listen: ({ uri, tls }) => (incoming === undefined ? Effect.never : openListener(incoming, uri, tls)),
+      startOutgoing,
+      startIncoming,
     })
 
     /** A load that has come to nothing leaves the images to others. */
@@ -549,7 +631,7 @@ export const makeMigrationProcess = (
         if (problem !== undefined)
           tell({ type: 'incoming.failed', reason: problem, side: 'destination', run: run.number })
         else {
-          tell({ type: 'incoming.prepared', run: run.number })
+          if (news.postcopy !== true) tell({ type: 'incoming.prepared', run: run.number })
           run.engine?.order({ type: 'accept' })
         }
         run.devicesTaken = undefined
@@ -592,17 +674,6 @@ export const makeMigrationProcess = (
           return Effect.asVoid(beside(outgoing?.scope ?? scope, findOutcome(intent)))
         case 'teardown':
           return Effect.asVoid(beside(scope, teardown(intent)))
-        case 'send-package':
-          return Effect.sync(() => outgoing?.engine?.order({ type: 'package' }))
-        // Postcopy between two processes of ours is not carried out: its capability is refused.
-        case 'start-postcopy':
-        case 'reopen-channel':
-        case 'resume':
-        case 'break-channel':
-        case 'close-channel':
-        case 'listen-again':
-        case 'resume-load':
-          return Effect.void
         case 'listen':
           return listen(intent)
         case 'load':
@@ -644,7 +715,7 @@ export const makeMigrationProcess = (
         case 'quit':
           return Effect.asVoid(Deferred.succeed(ended, undefined))
         default:
-          return lockStep.perform(intent)
+          return isPostcopyIntent(intent) ? postcopy.perform(intent) : lockStep.perform(intent)
       }
     }
 

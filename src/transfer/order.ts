@@ -2,7 +2,14 @@
 import type { StoppableRunState } from '../../machines/index.ts'
 import type { Connection } from '../channel/transport.ts'
 import type { IncomingNews, OutgoingNews } from '../core/fact.ts'
-import type { DiskOptions, LoadParameters, TransferMethods, TransferParameters } from '../core/intent.ts'
+import type {
+  DiskOptions,
+  LoadParameters,
+  PostcopySettings,
+  TransferMethods,
+  TransferParameters,
+} from '../core/intent.ts'
+import type { MigrationStats } from '../qapi/index.ts'
 import type { ColoDialect, ColoMessageName } from '../wire/index.ts'
 import type { DeviceState } from './dialect.ts'
 
@@ -19,13 +26,27 @@ export type OutgoingOrder =
       readonly colo?: ColoDialect
       /** Move the disks too. */
       readonly disks?: DiskOptions
+      /** Postcopy may come. */
+      readonly postcopy?: PostcopySettings
     }
   | { readonly type: 'iterate' }
   | { readonly type: 'set-parameters'; readonly parameters: TransferParameters }
   | { readonly type: 'complete'; readonly devices: readonly DeviceState[] }
-  /** Postcopy: the devices in one piece with the order to run, and then the pages that are missing there. */
-  | { readonly type: 'package' }
+  | { readonly type: 'start-postcopy' }
+  /** Postcopy: what the destination has to forget, and the devices. */
+  | { readonly type: 'package'; readonly devices: readonly DeviceState[] }
+  /** The end mark; in postcopy the leave to run, and then what is missing there. */
   | { readonly type: 'commit' }
+  /** Goes on with a broken postcopy of this run on a channel that is new. `ram` is what was reported of it last. */
+  | {
+      readonly type: 'resume'
+      readonly parameters: TransferParameters
+      readonly postcopy: PostcopySettings
+      readonly identity: Uint8Array
+      readonly ram: MigrationStats
+    }
+  /** Break the channel. */
+  | { readonly type: 'break' }
   /** End the stream and go on in lock-step. An answer that is overdue by so much ends it. */
   | { readonly type: 'lock-step'; readonly patienceMillis: number }
   | { readonly type: 'colo-message'; readonly message: ColoMessageName }
@@ -38,12 +59,20 @@ export type OutgoingOrder =
 export interface Loading {
   readonly methods: TransferMethods
   readonly parameters: LoadParameters
+  /** The guest may run before all of its memory is here. */
+  readonly postcopy: boolean
 }
 
 /** Orders to the receiving engine. */
 export type IncomingOrder =
   /** What was loaded is good: answer the question of the source. */
   | { readonly type: 'accept' }
+  /** A page that the guest waits for is missing: there is something to ask for. */
+  | { readonly type: 'fault' }
+  /** A broken postcopy of this run goes on. */
+  | { readonly type: 'resume'; readonly identity: Uint8Array | undefined }
+  /** Break the channel. */
+  | { readonly type: 'break' }
   /** The guest runs here. */
   | { readonly type: 'acknowledge' }
   /** It never will. */
@@ -73,7 +102,13 @@ export type IncomingReport =
   /** The stream names its run. */
   | { readonly type: 'identified'; readonly identity: Uint8Array }
   /** All but the end mark is loaded: the devices, for the guest to take. Answered by `accept` or `reject`. */
-  | { readonly type: 'arrived'; readonly devices: readonly DeviceState[]; readonly runState: string }
+  | {
+      readonly type: 'arrived'
+      readonly devices: readonly DeviceState[]
+      readonly runState: string
+      /** Memory follows later. */
+      readonly postcopy?: boolean
+    }
   /** All of a checkpoint of COLO is here, and none of it in use. Answered by `load`. */
   | { readonly type: 'staged'; readonly devices: readonly DeviceState[]; readonly runState: StoppableRunState }
   /** Memory is that of the checkpoint. */

@@ -4,11 +4,12 @@
  * runs in a worker thread over a file descriptor and under a simulated clock over a simulated link.
  *
  *   setup -> (iterate -> converged) -> complete -> flushed -> prepared -> commit -> loaded
+ *                    (-> postcopy)  -> package -> prepared -> commit -> package-sent -> loaded
  *
  * Which of these is next is never decided here: the engine reports facts and takes orders.
  */
 import { ChannelError, type ByteLink } from '../channel/byte-link.ts'
-import type { TransferMethods } from '../core/intent.ts'
+import type { PostcopySettings, TransferMethods, TransferParameters } from '../core/intent.ts'
 import type { GuestMemory } from '../memory/index.ts'
 import {
   StreamError,
@@ -24,7 +25,7 @@ import { BlockSection, BLOCK_RECORD_BYTES_MAX } from './block-section.ts'
 import { InlinePageThreads, type MakePageThreads } from './compression/page-threads.ts'
 import { CheckpointSender } from './colo/checkpoint-sender.ts'
 import { descriptionBytesOf, deviceBytesOf, written } from './device-bytes.ts'
-import { coloState, MACHINE_NAME, PREPARE_PING, type DeviceState } from './dialect.ts'
+import { coloState, LEAVE_PING, MACHINE_NAME, OPENING_PING, PREPARE_PING, type DeviceState } from './dialect.ts'
 import type { SharedGuestDisk } from './disk/guest-disk.ts'
 import type { DiskScanMaker } from './disk-scan.ts'
 import { LinkSendChannels, type MakeSendChannels } from './multifd/send-channels.ts'
@@ -34,6 +35,7 @@ import { PageDispatch, type PageDispatchOptions } from './page-dispatch.ts'
 import { PageEncoder } from './page-encoder.ts'
 import { PageScan } from './page-scan.ts'
 import { EOS_BYTES, RamSection, RESERVE_BYTES } from './ram-section.ts'
+import { PostcopySender } from './postcopy/postcopy-sender.ts'
 import { RamStatistics } from './ram-statistics.ts'
 import { ReturnPath } from './return-path.ts'
 
@@ -50,6 +52,8 @@ const ROUND_MILLIS = 50
 const ESTIMATE_BYTES_MIN = 10_000
 /** How often progress is reported while nothing else happens. */
 const REPORT_MILLIS = 50
+/** How long a destination may take to load its devices in postcopy, or to say what has arrived. */
+const ANSWER_MILLIS_MAX = 10_000
 
 type Phase =
   | 'idle'
@@ -59,6 +63,9 @@ type Phase =
   | 'completing'
   | 'flushing'
   | 'preparing'
+  | 'packaging'
+  | 'postcopy'
+  | 'resuming'
   | 'committing'
   | 'sent'
   | 'lock-step'
@@ -96,7 +103,11 @@ export class OutgoingEngine {
   readonly #encoder: PageEncoder
   readonly #returnPath: ReturnPath
   #colo: ColoDialect | undefined
+  #parameters: TransferParameters | undefined
   #lockStep: CheckpointSender | undefined
+  #postcopy: PostcopySender | undefined
+  /** Until when the destination has to answer, where nothing else would end the wait. */
+  #deadlineMillis = Infinity
   #dispatch: PageDispatch | undefined
   #methods: TransferMethods = { xbzrle: false, compress: false }
   #channelBytes = 0
@@ -136,7 +147,7 @@ export class OutgoingEngine {
 
   /** What this side holds to be the destination's content of a page; undefined where it does not keep that. */
   cached(block: number, page: number): Uint8Array | undefined {
-    return this.#dispatch?.cached(block, page)
+    return this.#isInPostcopy ? undefined : this.#dispatch?.cached(block, page)
   }
 
   /** The same for a chunk of a disk, by its place among them, for as long as disks are moved. */
@@ -168,8 +179,22 @@ export class OutgoingEngine {
         this.#phase = 'iterating'
         break
       case 'set-parameters':
-        this.#window.parameters = order.parameters
+        this.#limit(order.parameters)
         if (this.#dispatch !== undefined) this.#dispatch.parameters = order.parameters
+        break
+      case 'start-postcopy':
+        if (this.#postcopy !== undefined) this.#postcopy.isStarted = true
+        break
+      case 'package':
+        this.#devices = [...order.devices, ...(this.#block === undefined ? [] : [this.#block.state])]
+        this.#sync(nowMillis)
+        this.#phase = 'packaging'
+        break
+      case 'resume':
+        this.#resume(order, nowMillis)
+        break
+      case 'break':
+        this.#fail(new ChannelError('pause', 'ECANCELED', 'the channel was broken by migrate-pause'))
         break
       case 'complete':
         this.#devices = [
@@ -181,6 +206,10 @@ export class OutgoingEngine {
         this.#phase = 'completing'
         break
       case 'commit':
+        if (this.#isInPostcopy) {
+          this.#leave(nowMillis)
+          break
+        }
         this.#writeEnd()
         this.#phase = 'committing'
         break
@@ -216,6 +245,8 @@ export class OutgoingEngine {
   }
 
   #fail(error: unknown): Wait {
+    // What has gone out has gone out, and may be gone on from.
+    if (this.#isInPostcopy) this.#reportProgress(this.#reportedMillis)
     this.#end()
     const side = error instanceof ChannelError ? 'channel' : error instanceof StreamError ? 'destination' : 'source'
     const reason = error instanceof Error ? error.message : String(error)
@@ -267,6 +298,14 @@ export class OutgoingEngine {
             if (wait !== undefined) return wait
           }
           break
+        case 'packaging':
+          if (this.#fillDisks(Infinity) && this.#closeSection()) this.#writePackage(nowMillis)
+          break
+        case 'postcopy': {
+          const wait = this.#goOnInPostcopy(link, nowMillis)
+          if (wait !== undefined) return wait
+          break
+        }
         case 'flushing':
           this.#phase = 'preparing'
           this.#reportProgress(nowMillis)
@@ -282,6 +321,8 @@ export class OutgoingEngine {
           break
         }
         default:
+          if (nowMillis >= this.#deadlineMillis)
+            throw new ChannelError('read', 'ETIMEDOUT', 'the destination does not answer')
           return this.#hasReturnPath ? { kind: 'link' } : { kind: 'order' }
       }
     }
@@ -298,9 +339,10 @@ export class OutgoingEngine {
 
   /** Opens the stream: every page counts as dirty, guest writes are logged from here on (I7, I16). */
   #setUp(order: Extract<OutgoingOrder, { type: 'setup' }>, nowMillis: number): void {
-    const { parameters, methods, returnPath, identity, colo, disks } = order
+    const { parameters, methods, returnPath, identity, colo, disks, postcopy } = order
     this.#phase = 'setup'
     this.#methods = methods
+    this.#parameters = parameters
     this.#colo = colo
     this.#hasReturnPath = returnPath
     this.#startedMillis = nowMillis
@@ -325,10 +367,15 @@ export class OutgoingEngine {
     let at = writeConfiguration(bytes, writeHeader(bytes, 0), { machine: MACHINE_NAME, uuid: identity })
     if (returnPath) {
       at = writeCommand(bytes, at, { name: 'OPEN_RETURN_PATH' })
-      at = writeCommand(bytes, at, { name: 'PING', value: 1 })
     }
-    if (colo === '7.2') at = writeCommand(bytes, at, { name: 'ENABLE_COLO' })
     this.#queue.at = at
+    if (postcopy !== undefined) {
+      this.#postcopy = this.#makePostcopy(postcopy)
+      this.#postcopy.advise()
+    }
+    // Behind the advice, which a destination that cannot do postcopy refuses: nothing begins before its PONG (I32).
+    if (returnPath) this.#queue.at = writeCommand(bytes, this.#queue.at, { name: 'PING', value: OPENING_PING })
+    if (colo === '7.2') this.#queue.at = writeCommand(bytes, this.#queue.at, { name: 'ENABLE_COLO' })
     if (disks !== undefined && this.#disks.length > 0) {
       this.#block = new BlockSection(this.#disks, this.#queue, disks, this.#makeDiskScan)
       this.#block.start()
@@ -361,6 +408,88 @@ export class OutgoingEngine {
     )
   }
 
+  // Postcopy
+
+  #makePostcopy(settings: PostcopySettings): PostcopySender {
+    return new PostcopySender(
+      {
+        memory: this.#memory,
+        queue: this.#queue,
+        scan: this.#scan,
+        section: this.#section,
+        encoder: this.#encoder,
+        statistics: this.#statistics,
+        returnPath: this.#returnPath,
+      },
+      settings,
+    )
+  }
+
+  /** The package is being sent, or was: there is no way back into precopy. */
+  get #isInPostcopy(): boolean {
+    return this.#postcopy?.isPackaged === true
+  }
+
+  /** Parameters change; in postcopy 2.11 has no limit until one is set anew. */
+  #limit(parameters: TransferParameters): void {
+    const isSetAnew = this.#parameters?.maxBandwidth !== parameters.maxBandwidth
+    this.#parameters = parameters
+    const { maxBandwidth, maxPostcopyBandwidth } = parameters
+    const kept = isSetAnew ? maxBandwidth : this.#window.parameters.maxBandwidth
+    this.#window.parameters =
+      this.#phase === 'postcopy' ? { ...parameters, maxBandwidth: maxPostcopyBandwidth ?? kept } : parameters
+  }
+
+  #writePackage(nowMillis: number): void {
+    this.#postcopy?.writePackage(this.#devices)
+    this.#memory.stopLog()
+    this.#phase = 'preparing'
+    this.#deadlineMillis = nowMillis + ANSWER_MILLIS_MAX
+    this.#reportProgress(nowMillis)
+  }
+
+  #leave(nowMillis: number): void {
+    this.#postcopy?.leave()
+    this.#beginPostcopy(nowMillis)
+  }
+
+  #beginPostcopy(nowMillis: number): void {
+    const { parameters } = this.#window
+    this.#phase = 'postcopy'
+    this.#deadlineMillis = Infinity
+    this.#window = new BandwidthWindow(
+      { ...parameters, maxBandwidth: this.#parameters?.maxPostcopyBandwidth ?? 0 },
+      nowMillis,
+    )
+  }
+
+  /** A new engine and a new channel: only what the destination says to have counts as sent. */
+  #resume(order: Extract<OutgoingOrder, { type: 'resume' }>, nowMillis: number): void {
+    const { parameters, postcopy, identity, ram } = order
+    this.#phase = 'resuming'
+    this.#hasReturnPath = true
+    this.#parameters = parameters
+    this.#window = new BandwidthWindow(parameters, nowMillis)
+    this.#reportedMillis = nowMillis
+    this.#deadlineMillis = nowMillis + ANSWER_MILLIS_MAX
+    this.#statistics.restore(ram)
+    this.#postcopy = this.#makePostcopy(postcopy)
+    const { bytes } = this.#queue
+    const at = writeConfiguration(bytes, writeHeader(bytes, 0), { machine: MACHINE_NAME, uuid: identity })
+    this.#queue.at = writeCommand(bytes, at, { name: 'OPEN_RETURN_PATH' })
+    this.#section.start()
+    this.#postcopy.askReceived()
+  }
+
+  /** One turn of postcopy; undefined: go on. */
+  #goOnInPostcopy(link: ByteLink, nowMillis: number): Wait | undefined {
+    this.#rollWindow(nowMillis)
+    this.#returnPath.listen(link)
+    if (this.#ended()) return { kind: 'over' }
+    // What is asked for is listened for all the time, also where a limit holds up the rest.
+    return this.#postcopy?.fill(this.#window.allowanceBytes) === true ? undefined : { kind: 'link' }
+  }
+
   /** Moves the guest's log into the scan: the start of a pass. */
   #sync(nowMillis: number): void {
     const period = this.#statistics.countSync(this.#scan.sync(), nowMillis)
@@ -377,7 +506,8 @@ export class OutgoingEngine {
     if (this.#dispatch?.isBlocked === true) return { kind: 'link' }
     if (nowMillis >= this.#roundEndMillis || this.#remainingBytes === 0) {
       if (this.#mayConverge && !this.#settle()) return this.#stall()
-      if (this.#hasConverged(nowMillis)) return this.#converge(nowMillis)
+      if (this.#hasConverged(nowMillis)) return this.#converge('outgoing.converged', nowMillis)
+      if (this.#canBeginPostcopy) return this.#settle() ? this.#converge('outgoing.postcopy', nowMillis) : this.#stall()
       this.#roundEndMillis = nowMillis + ROUND_MILLIS
     }
     const allowance = this.#window.allowanceBytes - (this.#dispatch?.pendingBytes ?? 0)
@@ -407,12 +537,21 @@ export class OutgoingEngine {
     return this.#scan.remainingBytes + (this.#block?.scan.remainingBytes ?? 0)
   }
 
-  #converge(nowMillis: number): Wait | undefined {
+  /** It was asked for, the destination is ready, and what only precopy can send is as good as sent. */
+  get #canBeginPostcopy(): boolean {
+    if (this.#postcopy?.isStarted !== true || !this.#postcopy.isReady) return false
+    return (
+      this.#block === undefined ||
+      (!this.#block.scan.isBulk && this.#block.scan.remainingBytes <= this.#window.thresholdBytes)
+    )
+  }
+
+  #converge(type: 'outgoing.converged' | 'outgoing.postcopy', nowMillis: number): Wait | undefined {
     this.#block?.closePart()
     if (!this.#closeSection() || !this.#queue.isEmpty) return this.#stall()
     this.#phase = 'converged'
     this.#reportProgress(nowMillis)
-    this.#report({ type: 'outgoing.converged' })
+    this.#report({ type })
     return undefined
   }
 
@@ -447,7 +586,7 @@ export class OutgoingEngine {
   #fillDisks(allowance: number): boolean {
     const block = this.#block
     if (block === undefined) return true
-    const isLast = this.#phase === 'completing'
+    const isLast = this.#phase === 'completing' || this.#phase === 'packaging'
     if (!isLast && block.scan.remainingBytes === 0) {
       block.closePart()
       return true
@@ -492,17 +631,46 @@ export class OutgoingEngine {
 
   #hear(message: ReturnPathMessage): void {
     if (message.name === 'PONG') {
-      if (message.value === PREPARE_PING && this.#phase === 'preparing') this.#report({ type: 'outgoing.prepared' })
+      this.#hearPong(message.value)
       return
     }
+    if (this.#postcopy !== undefined && this.#hearPostcopy(this.#postcopy, message)) return
     const path = this.#returnPath
     if (message.name !== 'SHUT')
       throw path.refusal('Unexpected message on the return path', 'PONG or SHUT', message.name)
     if (message.value !== 0) throw path.refusal('The destination gave up', 'SHUT 0', `SHUT ${message.value}`)
-    if (this.#phase !== 'committing' && this.#phase !== 'sent')
+    if (this.#phase !== 'committing' && this.#phase !== 'sent' && this.#postcopy?.hasEnded !== true)
       throw path.refusal('The destination ended early', 'no SHUT before the end mark', 'SHUT 0')
+    this.#postcopy?.finish()
+    this.#reportProgress(this.#reportedMillis)
     this.#end()
     this.#report({ type: 'outgoing.loaded' })
+  }
+
+  #hearPong(value: number): void {
+    if (value === OPENING_PING && this.#postcopy !== undefined) this.#postcopy.isReady = true
+    if (value === PREPARE_PING && this.#phase === 'preparing') {
+      this.#deadlineMillis = Infinity
+      this.#report({ type: 'outgoing.prepared' })
+    }
+    if (value === LEAVE_PING && this.#postcopy !== undefined && this.#phase === 'postcopy') {
+      this.#postcopy.hasLeave = true
+      this.#report({ type: 'outgoing.package-sent' })
+    }
+  }
+
+  /** Whether it was a message of postcopy. */
+  #hearPostcopy(postcopy: PostcopySender, message: ReturnPathMessage): boolean {
+    const isGoingOn = this.#phase === 'postcopy'
+    if ((message.name === 'REQ_PAGES' || message.name === 'REQ_PAGES_ID') && isGoingOn) postcopy.request(message)
+    else if (message.name === 'RECV_BITMAP' && this.#phase === 'resuming')
+      postcopy.takeReceived(message.block, message.bitmap)
+    else if (message.name === 'RESUME_ACK' && this.#phase === 'resuming') {
+      postcopy.hasLeave = true
+      this.#beginPostcopy(this.#reportedMillis)
+      this.#report({ type: 'outgoing.resumed' })
+    } else return false
+    return true
   }
 
   #reportProgress(nowMillis: number): void {

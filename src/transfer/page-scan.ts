@@ -67,6 +67,39 @@ export class PageScan {
     }
   }
 
+  /** The pages of a block that are still to be sent, as ranges of bytes. */
+  ranges(block: number): readonly { readonly start: number; readonly length: number }[] {
+    const bitmap = this.#dirty[block]!
+    const ranges = []
+    for (let page = bitmap.next(0); page < bitmap.pageCount;) {
+      const end = Math.min(bitmap.nextClear(page), bitmap.pageCount)
+      ranges.push({ start: page * PAGE_BYTES, length: (end - page) * PAGE_BYTES })
+      page = bitmap.next(end)
+    }
+    return ranges
+  }
+
+  /** All pages of a block are to be sent but those that `received` has: a bit a page, the first in the lowest bit. */
+  restore(block: number, received: Uint8Array): void {
+    const bitmap = this.#dirty[block]!
+    for (let page = 0; page < bitmap.pageCount; page++) {
+      const isReceived = ((received[page >>> 3]! >>> (page & 7)) & 1) === 1
+      if (isReceived || bitmap.test(page)) continue
+      bitmap.set(page)
+      this.#remaining++
+    }
+  }
+
+  /** Takes this page out of turn, if it is still to be sent; the pages behind it come next. */
+  take(block: number, page: number): boolean {
+    if (!this.#dirty[block]!.clear(page)) return false
+    this.#remaining--
+    this.block = block
+    this.offset = page * PAGE_BYTES
+    this.#nextPage = page + 1
+    return true
+  }
+
   /**
    * Takes the next page, round and round the blocks; false if there is none. Its bit is cleared before its bytes are read: a
    * write in between marks the log again (I16).

@@ -1,6 +1,7 @@
 /** What `query-migrate` tells of the RAM of a run (schema: MigrationStats), counted by those who know it. */
 import type { DirtyPeriod } from '../core/throttle.ts'
 import { PAGE_BYTES } from '../memory/index.ts'
+import type { MigrationStats } from '../qapi/index.ts'
 import { CompressionStatistics } from './compression-statistics.ts'
 import { XbzrleStatistics } from './xbzrle-statistics.ts'
 
@@ -20,6 +21,8 @@ export class RamStatistics {
   taken = 0
   readonly xbzrle = new XbzrleStatistics()
   readonly compression = new CompressionStatistics()
+  /** Requests for pages that postcopy brought. */
+  postcopyRequests = 0
   /** Bitmap syncs: the number of the pass. */
   syncs = 0
   /** Megabits a second in the last window. */
@@ -58,6 +61,17 @@ export class RamStatistics {
     return period
   }
 
+  /** Goes on from what another engine of the same run has reported last. */
+  restore(last: MigrationStats): void {
+    this.transferred = Number(last.transferred)
+    this.duplicate = Number(last.duplicate)
+    this.normal = Number(last.normal)
+    this.syncs = Number(last['dirty-sync-count'])
+    this.postcopyRequests = Number(last['postcopy-requests'])
+    this.mbps = last.mbps
+    this.#dirtyPagesRate = Number(last['dirty-pages-rate'])
+  }
+
   /** All of it, in the schema's words; sizes are bytes. */
   report(remaining: number, total: number) {
     return {
@@ -71,7 +85,7 @@ export class RamStatistics {
       'dirty-pages-rate': this.#dirtyPagesRate,
       mbps: this.mbps,
       'dirty-sync-count': this.syncs,
-      'postcopy-requests': 0,
+      'postcopy-requests': this.postcopyRequests,
       'page-size': PAGE_BYTES,
     }
   }

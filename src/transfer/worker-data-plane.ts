@@ -55,7 +55,7 @@ const make = Effect.gen(function* () {
       const over = yield* Deferred.make<void>()
       const thread = hire()
       const { port1, port2 } = new MessageChannel()
-      const doorbell = new Doorbell()
+      const doorbell = new Doorbell(kind === 'incoming' ? memory.missing.faultBell : undefined)
       const died = (error: Error): void => {
         threads.delete(thread)
         lost(`the engine's thread ended: ${error.message}`)

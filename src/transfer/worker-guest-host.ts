@@ -20,7 +20,7 @@ export const workerGuestHost = (
 ): Effect.Effect<GuestHost, never, Scope.Scope> =>
   Effect.gen(function* () {
     const { port1, port2 } = new MessageChannel()
-    const doorbell = new Doorbell()
+    const doorbell = new Doorbell(memory.missing.arrivalBell)
     const waiting = new Map<number, (answer: GuestAnswer) => void>()
     let number = 0
     const job: GuestJob = { memory: memory.toShared(), program, doorbell: doorbell.buffer, port: port2 }

@@ -17,7 +17,7 @@ import { decodeNetworkState, encodeNetworkState, type GuestNetwork } from './gue
 interface Run<Order> {
   readonly number: number
   readonly scope: Scope.Closeable
-  readonly engine?: EngineHandle<Order>
+  readonly engine?: EngineHandle<Order> | undefined
 }
 
 /** What lock-step needs of the process that it is part of. */
