@@ -403,13 +403,6 @@ export const makeMigrationProcess = (
             side: 'channel',
             run: run.number,
           })
-        if (intent.postcopy !== undefined && intent.methods.multifd !== undefined)
-          return tell({
-            type: 'outgoing.failed',
-            reason: 'Postcopy sends its pages on one channel: it does not go together with multifd here',
-            side: 'source',
-            run: run.number,
-          })
         const engine = yield* startOutgoing()
         run.engine = engine
         run.postcopy = intent.postcopy
