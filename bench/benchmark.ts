@@ -5,6 +5,8 @@ import { answers } from './answers.ts'
 import { colo } from './colo.ts'
 import { double } from './double.ts'
 import { kernels } from './kernels.ts'
+import { linuxLog } from './linux-log.ts'
+import { multifd } from './multifd.ts'
 import { relay } from './relay.ts'
 import type { Result } from './series.ts'
 import { sparse } from './sparse.ts'
@@ -24,4 +26,16 @@ export interface Benchmark {
   readonly render?: (results: readonly Result[]) => string
 }
 
-export const benchmarks: readonly Benchmark[] = [transfer, stream, relay, tls, kernels, double, colo, answers, sparse]
+export const benchmarks: readonly Benchmark[] = [
+  transfer,
+  multifd,
+  stream,
+  relay,
+  tls,
+  kernels,
+  linuxLog,
+  double,
+  colo,
+  answers,
+  sparse,
+]

@@ -24,6 +24,8 @@ export interface Figure {
   readonly bytes: number
   /** Whether the destination's RAM equals the source's; absent where the bytes are thrown away on arrival. */
   readonly verified?: boolean
+  /** All that the contender tells of the run, for a benchmark that prints more of it. */
+  readonly document?: unknown
   /** Where a run measures the same thing again and again: each time it took. */
   readonly samplesMillis?: readonly number[]
   /** Most that a side held beyond what it held before and the guest's RAM. */

@@ -139,7 +139,14 @@ export const finalInfo = async (qmp: QmpClient, signal: AbortSignal): Promise<un
   }
 }
 
-/** The timed part. Nothing is asked of either QEMU between `migrate` and the event that says it is done. */
+/** What both are set to beside what every run has. */
+export interface Methods {
+  readonly capabilities: readonly string[]
+  readonly parameters: Readonly<Record<string, number>>
+}
+
+const plain: Methods = { capabilities: [], parameters: {} }
+
 /** Something between the two: where the source connects to, and what it took of the processor so far. */
 export interface Between {
   readonly port: number
@@ -155,10 +162,12 @@ export type Route = (port: number, signal: AbortSignal) => Promise<Between>
 const direct: Route = async (port) => ({ port, cpuSeconds: () => 0, ended: Promise.resolve() })
 
 /** As fast as it goes, and with events. */
-export const setUp = async (machines: readonly Machine[], tls?: Tls): Promise<void> => {
+export const setUp = async (machines: readonly Machine[], tls?: Tls, methods: Methods = plain): Promise<void> => {
   for (const { qmp } of machines) {
-    await qmp.execute('migrate-set-capabilities', { capabilities: [{ capability: 'events', state: true }] })
+    const capabilities = ['events', ...methods.capabilities].map((capability) => ({ capability, state: true }))
+    await qmp.execute('migrate-set-capabilities', { capabilities })
     await qmp.execute('migrate-set-parameters', {
+      ...methods.parameters,
       'max-bandwidth': MAX_BANDWIDTH_BYTES_PER_SECOND,
       'downtime-limit': DOWNTIME_LIMIT_MILLIS,
       ...(tls === undefined ? {} : { 'tls-creds': 'tls0', 'tls-hostname': 'localhost' }),
@@ -172,8 +181,9 @@ const migrate = async (
   signal: AbortSignal,
   tls: Tls,
   route: Route,
+  methods: Methods,
 ): Promise<Figure> => {
-  await setUp([source, destination], tls)
+  await setUp([source, destination], tls, methods)
   const between = await route(await listen(destination.qmp), signal)
   const cpuSeconds = (): number => source.process.cpuSeconds() + destination.process.cpuSeconds() + between.cpuSeconds()
   const cpuBefore = cpuSeconds()
@@ -205,12 +215,13 @@ const migrateOnce = async (
   options: RunOptions,
   tls: Tls,
   route: Route,
+  methods: Methods,
 ) => {
   const destination = await startMachine('destination', memory.destination, scratch, options, tls)
   try {
     const source = await startMachine('source', memory.source, scratch, options, tls)
     try {
-      return await migrate(source, destination, options.signal, tls, route)
+      return await migrate(source, destination, options.signal, tls, route, methods)
     } catch (error) {
       throw await explained(error as Error, [source, destination])
     } finally {
@@ -221,14 +232,14 @@ const migrateOnce = async (
   }
 }
 
-const run = async (options: RunOptions, tls: Tls, route: Route): Promise<Figure> => {
+const run = async (options: RunOptions, tls: Tls, route: Route, methods: Methods): Promise<Figure> => {
   const { sizeBytes, seed, signal } = options
   const scratch = new Scratch(MEMORY_DIRECTORY)
   try {
     const memory = { source: scratch.file('source.ram'), destination: scratch.file('destination.ram') }
     await writeContents(memory.source, randomChunks(seed, sizeBytes), signal)
     await writeContents(memory.destination, zeroChunks(sizeBytes), signal)
-    const figure = await migrateOnce(memory, scratch, options, tls, route)
+    const figure = await migrateOnce(memory, scratch, options, tls, route, methods)
     const verified = (await digestOf(memory.source, signal)) === (await digestOf(memory.destination, signal))
     return { ...figure, verified }
   } finally {
@@ -237,11 +248,16 @@ const run = async (options: RunOptions, tls: Tls, route: Route): Promise<Figure>
 }
 
 /** The peer, over TLS where a directory of credentials is given. */
-export const qemuWith = (tls: () => Tls, name = 'qemu', route: Route = direct): Contender => ({
+export const qemuWith = (
+  tls: () => Tls,
+  name = 'qemu',
+  route: Route = direct,
+  methods: Methods = plain,
+): Contender => ({
   name,
   available,
   version,
-  run: (options) => run(options, tls(), route),
+  run: (options) => run(options, tls(), route, methods),
 })
 
 export const qemu: Contender = qemuWith(() => undefined)

@@ -32,6 +32,7 @@ const figureOf = (document: unknown): Figure => {
     cpuSeconds: numberAt(document, 'cpu', 'source') + numberAt(document, 'cpu', 'destination'),
     bytes: numberAt(document, 'ram', 'transferred'),
     verified: booleanAt(document, 'verified'),
+    document,
   }
 }
 
@@ -44,8 +45,11 @@ const lastDocument = (stdout: string): unknown => {
   }
 }
 
-const run = async ({ sizeBytes, seed, signal }: RunOptions, more: readonly string[]): Promise<Figure> => {
-  const guest = `write:seed=${seed},rate=0,size=${sizeBytes / 2 ** 20}M`
+/** One that does not write. */
+const idleGuest = ({ sizeBytes, seed }: RunOptions): string => `write:seed=${seed},rate=0,size=${sizeBytes / 2 ** 20}M`
+
+const run = async (options: RunOptions, guest: string, more: readonly string[]): Promise<Figure> => {
+  const { signal } = options
   const child = new Child(
     'switchover',
     process.execPath,
@@ -67,11 +71,15 @@ const run = async ({ sizeBytes, seed, signal }: RunOptions, more: readonly strin
   }
 }
 
-/** Ours, with further options of `switchover migrate`. */
-export const switchoverWith = (more: () => readonly string[], name = 'switchover'): Contender => ({
+/** Ours, with further options of `switchover migrate`, and another guest than one that does not write. */
+export const switchoverWith = (
+  more: () => readonly string[],
+  name = 'switchover',
+  guest: (options: RunOptions) => string = idleGuest,
+): Contender => ({
   name,
   available,
-  run: (options) => run(options, more()),
+  run: (options) => run(options, guest(options), more()),
 })
 
 export const switchover: Contender = switchoverWith(() => [])

@@ -22,6 +22,7 @@ import { compareDisks, makeIfMissing, type DiskComparison } from './disk-compari
 import { driveOptions, openDrives, type DriveOption } from './drive-option.ts'
 import { Failure, WrongUsage } from './failure.ts'
 import { compareWithFile, type Comparison } from './memory-file.ts'
+import { capabilitiesNamed, parametersNamed } from './method-option.ts'
 import { ProgressDisplay } from './progress.ts'
 import { recordingTo } from './scenario-recording.ts'
 import { bootStage, guestProgram, guestSpec, realPlatformWith, setStage, type Stage } from './stage.ts'
@@ -32,6 +33,8 @@ interface Options {
   readonly uri: string
   readonly maxBandwidth: string
   readonly downtimeLimit: number
+  readonly capability: readonly string[]
+  readonly parameter: readonly string[]
   readonly pause: boolean
   readonly drive: readonly string[]
   readonly inc: boolean
@@ -141,17 +144,12 @@ const spawnDestination = (options: Options, drives: readonly MovedDrive[]) =>
     return { duplex, handle }
   })
 
-/** Sets one side up: events on, parameters as asked for. */
-const prepare = (client: QmpClient, parameters: JsonObject, pause: boolean, zeroBlocks: boolean) =>
+/** Sets one side up: events on, capabilities and parameters as asked for. What it does not have is wrong usage. */
+const prepare = (client: QmpClient, capabilities: readonly string[], parameters: JsonObject) =>
   Effect.gen(function* () {
-    const capabilities = [
-      { capability: 'events', state: true },
-      { capability: 'pause-before-switchover', state: pause },
-      { capability: 'zero-blocks', state: zeroBlocks },
-    ]
-    yield* client.execute('migrate-set-capabilities', { capabilities })
+    yield* client.execute('migrate-set-capabilities', capabilitiesNamed(['events', ...capabilities]))
     yield* client.execute('migrate-set-parameters', parameters)
-  })
+  }).pipe(Effect.mapError(({ message }) => new WrongUsage({ reason: message })))
 
 /** The side's credentials from a directory that has those of both; the destination is on this machine. */
 const secure = (client: QmpClient, endpoint: 'client' | 'server', tls: Option.Option<string>) =>
@@ -315,7 +313,9 @@ const run = (options: Options, descriptors: DescriptorTable): Effect.Effect<Repo
     const startedMillis = performance.timeOrigin + performance.now()
     const { files, tap, begin, end } = recordingTo(Option.getOrUndefined(options.trace), startedMillis)
     const spec = yield* guestSpec(options.guest)
+    const methods = yield* parametersNamed(options.parameter)
     const parameters = {
+      ...methods,
       'max-bandwidth': yield* size('max-bandwidth', options.maxBandwidth),
       'downtime-limit': options.downtimeLimit,
     }
@@ -329,12 +329,13 @@ const run = (options: Options, descriptors: DescriptorTable): Effect.Effect<Repo
     const dead =
       other === undefined ? Effect.succeed(false) : Effect.map(Effect.orDie(other.handle.isRunning), (alive) => !alive)
     const source = yield* connectClient(yield* sourceDuplex(stage, opened, descriptors, dead), tap('src'))
-    yield* prepare(source, parameters, options.pause, options.zeroBlocks)
+    const own = [...(options.pause ? ['pause-before-switchover'] : []), ...(options.zeroBlocks ? ['zero-blocks'] : [])]
+    yield* prepare(source, [...own, ...options.capability], parameters)
     yield* secure(source, 'client', options.tls)
     let uri = options.uri
     const destination = other === undefined ? undefined : yield* connectClient(other.duplex, tap('dst'))
     if (destination !== undefined) {
-      yield* prepare(destination, {}, false, false)
+      yield* prepare(destination, options.capability, methods)
       yield* secure(destination, 'server', options.tls)
       yield* destination.execute('migrate-incoming', { uri })
       uri = String(yield* destination.execute('x-switchover-address'))
@@ -394,7 +395,7 @@ export const migrate = Command.make(
   'migrate',
   {
     guest: Flag.String('guest').pipe(
-      Flag.withDescription('write:seed=1,rate=20000,working-set=64M,size=256M or image:DIR (a recording)'),
+      Flag.withDescription('write:seed=1,rate=20000,working-set=64M,size=256M,wipe=0 or image:DIR (a recording)'),
       Flag.withDefault('write:'),
     ),
     uri: Flag.String('uri').pipe(
@@ -408,6 +409,14 @@ export const migrate = Command.make(
       Flag.withDefault('0'),
     ),
     downtimeLimit: Flag.Int('downtime-limit').pipe(Flag.withDescription('milliseconds'), Flag.withDefault(300)),
+    capability: Flag.String('capability').pipe(
+      Flag.withDescription('one that is on in both processes: xbzrle, compress, x-multifd ...; may be given again'),
+      Flag.atLeast(0),
+    ),
+    parameter: Flag.String('parameter').pipe(
+      Flag.withDescription('NAME=VALUE, in both processes: x-multifd-channels=4 ...; may be given again'),
+      Flag.atLeast(0),
+    ),
     pause: Flag.Boolean('pause-before-switchover').pipe(
       Flag.withDescription('stop in pre-switchover, and go on by itself'),
       Flag.withDefault(false),

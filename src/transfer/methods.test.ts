@@ -18,7 +18,12 @@ import {
 import { realTest } from './testing/real-test.ts'
 
 /** Of its pages many are clear, many compress well and many do not. */
-const guest = smallGuest({ wipeEvery: 4, memoryBytes: 4 * 2 ** 20, workingSetBytes: 2 ** 20 })
+const guest = smallGuest({
+  wipeEvery: 4,
+  pagesPerSecond: 20_000,
+  memoryBytes: 4 * 2 ** 20,
+  workingSetBytes: 2 ** 20,
+})
 
 const switchOn = (...capabilities: readonly string[]) => {
   const list = capabilities.map((capability) => ({ capability, state: true }))

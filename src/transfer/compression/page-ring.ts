@@ -3,7 +3,7 @@
  * of it. The engine fills slots in order, the thread works on them in order, the engine empties them in order; counters say
  * how far each of them is.
  */
-import { COMPRESSED_BYTES_MAX, PAGE_BYTES } from '../../wire/index.ts'
+import { COMPRESSED_BYTES_MAX, PAGE_BYTES } from '../../wire/constants.ts'
 import { Doorbell } from '../worker-thread.ts'
 import { pageWorker, type PageWork, type WorkedPage } from './page-threads.ts'
 

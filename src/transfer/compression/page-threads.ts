@@ -6,7 +6,7 @@
  * has all taken back before an address can come again, which is at the end of a pass.
  */
 import { pageDeflater, pageInflater } from '../../wire/compression.ts'
-import { PAGE_BYTES } from '../../memory/index.ts'
+import { PAGE_BYTES } from '../../wire/constants.ts'
 
 /** `deflate`: pages into zlib streams; `inflate`: back. */
 export type PageWork = 'deflate' | 'inflate'

@@ -69,12 +69,17 @@ export class WorkerPageThreads implements PageThreads {
     })
   }
 
+  /** A thread rings behind what it says is done: the bell may be of a page that was taken long ago. */
   wait(): void {
-    const rung = this.#doorbell.count
-    if (this.pending === 0 || this.#rings.some((ring) => ring.hasDone)) return
-    this.#doorbell.sleep(rung, PATIENCE_MILLIS)
-    if (this.#doorbell.count === rung)
-      throw new Error(`the threads that ${this.#work} pages have done nothing for ${PATIENCE_MILLIS / 1000} seconds`)
+    const start = performance.now()
+    while (this.pending > 0) {
+      const rung = this.#doorbell.count
+      if (this.#rings.some((ring) => ring.hasDone)) return
+      const left = PATIENCE_MILLIS - (performance.now() - start)
+      if (left <= 0)
+        throw new Error(`the threads that ${this.#work} pages have done nothing for ${PATIENCE_MILLIS / 1000} seconds`)
+      this.#doorbell.sleep(rung, left)
+    }
   }
 
   resize(count: number): void {

@@ -1,19 +1,23 @@
 /** The receiving end of one channel of multifd: reads packets and puts their pages where they belong, up to the end of a round. */
 import { ChannelError, type ByteLink } from '../../channel/byte-link.ts'
-import { copyPageInto, type GuestMemory } from '../../memory/index.ts'
-import { MultifdDecoder, RamBlockTable, type MultifdMethodName } from '../../wire/index.ts'
+import type { GuestMemory } from '../../memory/index.ts'
+import { copyPageInto } from '../../memory/page-copy.ts'
+import { MultifdDecoder } from '../../wire/multifd-decoder.ts'
+import type { MultifdMethodName } from '../../wire/multifd-packet.ts'
+import { RamBlockTable } from '../../wire/ram-decoder.ts'
 import { multifdDecompressor } from '../../wire/compression.ts'
 
-/** Bytes read at once: a packet and a half. */
-const BUFFER_BYTES = 768 * 1024
+/** Bytes read at once: small enough to stay in the cache between the kernel's copy and ours. */
+export const READ_BYTES = 256 * 1024
 
 export class ChannelReader {
   readonly #decoder: MultifdDecoder
-  readonly #buffer = Buffer.from(new ArrayBuffer(BUFFER_BYTES))
+  readonly #buffer: Buffer
   #held = 0
 
   /** Pages come by the names of this memory's blocks. */
-  constructor(memory: GuestMemory, method: MultifdMethodName) {
+  constructor(memory: GuestMemory, method: MultifdMethodName, bufferBytes: number = READ_BYTES) {
+    this.#buffer = Buffer.from(new ArrayBuffer(bufferBytes))
     const table = new RamBlockTable()
     table.list(memory.blocks)
     this.#decoder = new MultifdDecoder({
@@ -42,7 +46,8 @@ export class ChannelReader {
    * @throws StreamError, ChannelError; a channel that ends while there is more to come is broken
    */
   step(link: ByteLink): number {
-    const count = this.#held < BUFFER_BYTES ? link.read(this.#buffer, this.#held, BUFFER_BYTES) : 0
+    const room = this.#buffer.length - this.#held
+    const count = room > 0 ? link.read(this.#buffer, this.#held, this.#buffer.length) : 0
     if (count < 0) {
       this.#decoder.finish(this.#held)
       throw new ChannelError('read', 'EOF', 'the source closed a channel of multifd')

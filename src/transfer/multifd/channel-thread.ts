@@ -2,12 +2,12 @@
 import { workerData } from 'node:worker_threads'
 import type { ByteLink } from '../../channel/byte-link.ts'
 import { linkOf } from '../../channel/shared-link.ts'
-import { GuestMemory } from '../../memory/index.ts'
+import { GuestMemory } from '../../memory/guest-memory.ts'
 import { ChannelCell } from './channel-cell.ts'
 import { ChannelReader } from './channel-reader.ts'
 import { ChannelWriter } from './channel-writer.ts'
 import { PacketRing } from './packet-ring.ts'
-import { ENDED, PASSED, type ChannelJob } from './worker-channels.ts'
+import { ENDED, PASSED, type ChannelJob } from './channel-job.ts'
 
 const send = (job: Extract<ChannelJob, { kind: 'send' }>, memory: GuestMemory, link: ByteLink, cell: ChannelCell) => {
   const packets = new PacketRing(job.packets)

@@ -3,7 +3,8 @@
  * them. A page that the guest writes meanwhile may go out torn; it is marked, and so goes out again in the next pass.
  */
 import type { ByteLink } from '../../channel/byte-link.ts'
-import { PAGE_BYTES, type GuestMemory } from '../../memory/index.ts'
+import type { GuestMemory } from '../../memory/index.ts'
+import { PAGE_BYTES } from '../../memory/ram-block.ts'
 import {
   MULTIFD_DATA_BYTES_MAX,
   MULTIFD_HEADER_BYTES,
@@ -11,10 +12,10 @@ import {
   MULTIFD_PAGES_MAX,
   writeMultifdHeader,
   writeMultifdInit,
-  type MultifdCompressor,
   type MultifdMethodName,
-} from '../../wire/index.ts'
+} from '../../wire/multifd-packet.ts'
 import { multifdCompressor } from '../../wire/compression.ts'
+import type { MultifdCompressor } from '../../wire/multifd-encoder.ts'
 
 /** Pages of one block, by their numbers in it, in the order in which they go; none: nothing but what else is said. */
 export interface PagePacket {

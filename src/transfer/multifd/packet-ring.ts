@@ -1,5 +1,5 @@
 /** Packets on their way from an engine to the thread of a channel: which pages, not what is in them, as both see the guest. */
-import { MULTIFD_PAGES_MAX } from '../../wire/index.ts'
+import { MULTIFD_PAGES_MAX } from '../../wire/multifd-packet.ts'
 import type { PagePacket } from './channel-writer.ts'
 
 /** Packets that wait in a ring: enough for a thread that is scheduled late. */

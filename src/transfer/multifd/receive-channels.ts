@@ -28,6 +28,9 @@ export type MakeReceiveChannel = (
   method: MultifdMethodName,
 ) => ReceiveChannel
 
+/** What a channel that is held goes on to read, so that its end is noticed. */
+const HELD_BYTES = 1024 * 1024
+
 /** A channel that the engine's own thread reads. */
 export class LinkReceiveChannel implements ReceiveChannel {
   readonly #link: ByteLink
@@ -35,7 +38,7 @@ export class LinkReceiveChannel implements ReceiveChannel {
 
   constructor(memory: GuestMemory, { link }: ReceivedLink, method: MultifdMethodName) {
     this.#link = link
-    this.#reader = new ChannelReader(memory, method)
+    this.#reader = new ChannelReader(memory, method, HELD_BYTES)
   }
 
   get isHeld(): boolean {

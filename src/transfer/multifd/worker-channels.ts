@@ -1,24 +1,14 @@
 /** Channels of multifd that a thread of their own each serves, for engines that have a thread to themselves. */
 import type { SharedLink } from '../../channel/shared-link.ts'
 import { startThreadBeside } from '../../channel/thread.ts'
-import type { GuestMemory, SharedGuestMemory } from '../../memory/index.ts'
+import type { GuestMemory } from '../../memory/index.ts'
 import type { MultifdMethodName } from '../../wire/index.ts'
-import { ChannelCell, type SharedCell } from './channel-cell.ts'
+import { ChannelCell } from './channel-cell.ts'
+import { ENDED, PASSED, type ChannelJob } from './channel-job.ts'
 import type { PagePacket } from './channel-writer.ts'
 import { PacketRing } from './packet-ring.ts'
 import type { ReceiveChannel } from './receive-channels.ts'
 import type { SendChannels, SendChannelsOptions } from './send-channels.ts'
-
-/** What a thread is asked to do. */
-export type ChannelJob = {
-  readonly memory: SharedGuestMemory
-  readonly link: SharedLink
-  readonly method: MultifdMethodName
-  readonly cell: SharedCell
-} & (
-  | { readonly kind: 'send'; readonly channel: number; readonly level: number; readonly packets: SharedArrayBuffer }
-  | { readonly kind: 'receive'; readonly rounds: SharedArrayBuffer }
-)
 
 const startChannel = (job: ChannelJob): void => {
   const thread = startThreadBeside(import.meta.url, 'channel-thread', job)
@@ -76,10 +66,6 @@ export class WorkerSendChannels implements SendChannels {
     for (const { cell } of this.#channels) cell.stop()
   }
 }
-
-/** Rounds that a channel has ended, and that it may go beyond. */
-export const ENDED = 0
-export const PASSED = 1
 
 /** One channel that comes. */
 export class WorkerReceiveChannel implements ReceiveChannel {
