@@ -540,8 +540,6 @@ export class OutgoingEngine {
   /** It was asked for, the destination is ready, and what only precopy can send is as good as sent. */
   get #canBeginPostcopy(): boolean {
     if (this.#postcopy?.isStarted !== true || !this.#postcopy.isReady) return false
-    // Postcopy sends its pages on one channel; with multifd a run stays in precopy.
-    if (this.#methods.multifd !== undefined) return false
     return (
       this.#block === undefined ||
       (!this.#block.scan.isBulk && this.#block.scan.remainingBytes <= this.#window.thresholdBytes)

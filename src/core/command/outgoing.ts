@@ -11,7 +11,7 @@ import { descriptorOf, namesTransport, parseUri, problemOf } from '../uri.ts'
 import * as wording from '../wording.ts'
 import { blockRefusal } from './capabilities.ts'
 import { withoutDescriptor } from './descriptors.ts'
-import { done, refused, replied, type Arguments, type Command, type CommandTable } from './call.ts'
+import { done, refused, replied, unsupported, type Arguments, type Command, type CommandTable } from './call.ts'
 
 const migrate: Command = (state, given, nowMillis) => {
   if (given['resume'] === true) return resume(state, given, nowMillis)
@@ -125,7 +125,10 @@ const migrateContinue: Command = (state, given, nowMillis) => {
 const migrateStartPostcopy: Command = (state, _given, nowMillis) => {
   if (!isOn(state, 'postcopy-ram')) return refused(state, wording.postcopyOff)
   const event = { type: 'migrate-start-postcopy' } as const
-  return accepts(state, event) ? done(state, event, nowMillis) : refused(state, wording.postcopyTooEarly)
+  if (!accepts(state, event)) return refused(state, wording.postcopyTooEarly)
+  // Postcopy sends its pages on one channel, and a run has its channels from its start.
+  if (transferMethods(state).multifd !== undefined) return unsupported(state, 'migrate-start-postcopy with x-multifd')
+  return done(state, event, nowMillis)
 }
 
 /** 7.2 only: breaks the channel of a postcopy on purpose, once the guest is free to run at the destination. */
